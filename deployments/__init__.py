@@ -1,0 +1,1 @@
+"""The ways in: command line, deployments, work pools and the watched folder."""

@@ -1,0 +1,1 @@
+"""The command line: reads arguments, runs a flow, prints the result."""

@@ -1,0 +1,1 @@
+"""The order of the work: which step follows which, and what runs side by side."""

@@ -1,0 +1,1 @@
+"""Pure: what the footage holds: transcript, silence, takes, faces, loudness."""

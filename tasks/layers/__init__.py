@@ -1,0 +1,1 @@
+"""Pure: one module a layer: a frozen dataclass and a timeline make instructions."""

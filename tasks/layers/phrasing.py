@@ -1,0 +1,287 @@
+"""Phrasing: which words stand on the screen together, on which lines, from which frame to which.
+
+Words come in timeline frames. They are first dealt into blocks (a sentence, or what lies between
+two long pauses); each block is then broken by itself into cues and lines, at the least cost, so
+an edit in one block moves nothing in any other. Line lengths, characters per second and shortest
+times follow what broadcasters ask for (Netflix Timed Text Style Guide, BBC Subtitle Guidelines).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from math import inf
+
+from tasks.layers.cues import Cue, CueWord, TimelineWord
+from tasks.layers.wording import (
+    CLAUSE_END,
+    LEADING_WORDS,
+    ONLY_CLOSING,
+    UNSPACED,
+    clean_text,
+    columns,
+    ends_sentence,
+    gap,
+)
+from tasks.settings import SubtitleSettings
+
+Measure = Callable[[str], float]
+"""The width in pixels of a text as it will be drawn."""
+
+MIN_DURATION_S = 0.8
+"""A cue stands at least this long where the next one leaves room (BBC asks for 0.3 s a word)."""
+MAX_DURATION_S = 6.0
+"""A longer cue costs (Netflix: 7 s at most)."""
+LINGER_S = 0.5
+"""How far a cue stays into the silence behind its last word."""
+MIN_BLANK_S = 0.25
+"""A shorter gap between two cues would blink, and is closed."""
+PAUSE_S = 0.3
+"""A pause this long is a good place to break."""
+LONG_PAUSE_S = 0.7
+"""A pause this long ends a block: no cue spans it."""
+MAX_BLOCK_WORDS = 60
+"""A longer block (speech written without punctuation) is split at its longest pauses."""
+
+
+def cues_from_words(
+    words: Sequence[TimelineWord],
+    rate: Fraction,
+    settings: SubtitleSettings,
+    *,
+    line_px: float,
+    measure: Measure,
+    timeline_frames: int | None = None,
+) -> tuple[Cue, ...]:
+    """Return the cues of a timeline in order; no two overlap, and each holds at least one frame.
+
+    Args:
+        words: in order of time; text is cleaned here, empty words are dropped.
+        rate: timeline frames per second.
+        line_px: the widest a line may be, in pixels.
+        measure: the width of a text in pixels.
+        timeline_frames: length of the timeline; nothing is shown from there on.
+    """
+    tokens = _settled(_pieces(words, settings.max_chars), timeline_frames)
+    end_frame = tokens[-1].end_frame + _frames(LINGER_S, rate) if tokens else 0
+    end_frame = end_frame if timeline_frames is None else timeline_frames
+    spoken: list[Cue] = []
+    for block in _blocks(tokens, rate):
+        after = tokens[block.stop].start_frame if block.stop < len(tokens) else end_frame
+        inside = tokens[block.start : block.stop]
+        spoken += _Breaker(inside, after, rate, settings, line_px, measure).cues()
+    return tuple(_timed(spoken, end_frame, rate))
+
+
+def _frames(duration_s: float, rate: Fraction) -> int:
+    """Return a waiting time in whole frames, one at least."""
+    return max(1, round(duration_s * rate))
+
+
+def _pieces(words: Sequence[TimelineWord], max_chars: int) -> Iterator[TimelineWord]:
+    """Yield the words cleaned; a run of an unspaced script longer than a line in pieces."""
+    for word in words:
+        text = clean_text(word.text)
+        if not text:
+            continue
+        if columns(text) <= max_chars or not UNSPACED.match(text):
+            yield replace(word, text=text)
+            continue
+        # Half a line each, and never in front of a combining mark.
+        step = max(1, max_chars // 4)
+        parts = re.findall(rf"(?s).{{1,{step}}}", text)
+        for n in range(len(parts) - 1, 0, -1):
+            if unicodedata.category(parts[n][0]).startswith("M"):
+                parts[n - 1 : n + 1] = [parts[n - 1] + parts[n]]
+        length = word.end_frame - word.start_frame
+        at = [word.start_frame + length * n // len(parts) for n in range(len(parts) + 1)]
+        for part, (start, end) in zip(parts, pairwise(at), strict=True):
+            yield TimelineWord(part, start, end, word.ends_phrase and end == at[-1])
+
+
+def _settled(words: Iterator[TimelineWord], limit: int | None) -> list[TimelineWord]:
+    """Return words that each begin on a frame of their own, do not overlap, and end by `limit`."""
+    listed = list(words)
+    if not listed:
+        return []
+    starts = list(accumulate((w.start_frame for w in listed), lambda a, b: max(a + 1, b)))
+    if limit is not None:
+        room = [limit - left for left in range(len(starts), 0, -1)]
+        starts = [min(start, most) for start, most in zip(starts, room, strict=True)]
+    after = [*starts[1:], limit if limit is not None else inf]
+    settled = (
+        replace(word, start_frame=start, end_frame=int(max(start + 1, min(word.end_frame, then))))
+        for word, start, then in zip(listed, starts, after, strict=True)
+    )
+    return [word for word in settled if word.start_frame >= 0]  # more words than frames
+
+
+def _blocks(words: Sequence[TimelineWord], rate: Fraction) -> Iterator[range]:
+    """Yield index ranges that are broken into cues each by itself: sentences, runs up to a pause.
+
+    A sentence too short to stand alone stays with the one that follows it.
+    """
+    start = 0
+    for n, (word, after) in enumerate(pairwise(words), 1):
+        pause_s = (after.start_frame - word.end_frame) / rate
+        lasts_s = (after.start_frame - words[start].start_frame) / rate
+        if (
+            pause_s >= LONG_PAUSE_S
+            or (word.ends_phrase and pause_s >= PAUSE_S)
+            or (ends_sentence(word.text) and lasts_s >= MIN_DURATION_S)
+        ):
+            yield from _halved(words, range(start, n))
+            start = n
+    yield from _halved(words, range(start, len(words)))
+
+
+def _halved(words: Sequence[TimelineWord], block: range) -> Iterator[range]:
+    """Yield a block, or its parts where it is too long: split at its longest pauses."""
+    if len(block) <= MAX_BLOCK_WORDS:
+        if block:
+            yield block
+        return
+    middle = (block.start + block.stop) // 2
+    inner = range(block.start + len(block) // 8, block.stop - len(block) // 8)
+    at = max(
+        inner,
+        key=lambda n: (words[n].start_frame - words[n - 1].end_frame, -abs(n - middle)),
+    )
+    yield from _halved(words, range(block.start, at))
+    yield from _halved(words, range(at, block.stop))
+
+
+def _break_cost(word: TimelineWord, after: TimelineWord, rate: Fraction) -> float:
+    """Return what a cue's end between two words costs the reader; a line's end costs half."""
+    if ONLY_CLOSING.fullmatch(after.text):
+        return 50.0
+    if ends_sentence(word.text):
+        return 0.0
+    if CLAUSE_END.search(word.text):
+        return 1.0
+    if (after.start_frame - word.end_frame) / rate >= PAUSE_S:
+        return 1.5
+    if word.ends_phrase:
+        return 2.0
+    if word.text.lower() in LEADING_WORDS:
+        return 8.0
+    return 3.0 if after.text.lower() in LEADING_WORDS else 5.0
+
+
+class _Breaker:
+    """Breaks one block into cues and lines at the least cost (dynamic programming over words)."""
+
+    def __init__(
+        self,
+        words: Sequence[TimelineWord],
+        after_frame: int,
+        rate: Fraction,
+        settings: SubtitleSettings,
+        line_px: float,
+        measure: Measure,
+    ) -> None:
+        self.words, self.rate, self.settings, self.line_px = words, rate, settings, line_px
+        gaps = ["", *(gap(a.text, b.text) for a, b in pairwise(words))]
+        # Sums up to each word, so that any run of words is a difference; a run's own first gap is
+        # taken off again.
+        self.gaps = [(columns(g), measure(g) if g else 0.0) for g in gaps]
+        self.columns = [
+            0,
+            *accumulate(columns(g + w.text) for g, w in zip(gaps, words, strict=True)),
+        ]
+        widths = (g[1] + measure(w.text) for g, w in zip(self.gaps, words, strict=True))
+        self.widths = [0.0, *accumulate(widths)]
+        self.breaks = [_break_cost(a, b, rate) for a, b in pairwise(words)] + [0.0]
+        self.starts = [*(w.start_frame for w in words), after_frame]
+        self.cue_words = [CueWord(w.text, w.start_frame, w.end_frame) for w in words]
+        self.lines = lru_cache(maxsize=None)(self._lines)
+
+    def cues(self) -> list[Cue]:
+        """Return the block's cues, each ending with its last word."""
+        best: list[tuple[float, int]] = [(0.0, 0)]
+        for stop in range(1, len(self.words) + 1):
+            options = ((best[n][0] + self._cue_cost(n, stop), n) for n in self._starts_for(stop))
+            cost, start = min(options)
+            best.append((cost + self.breaks[stop - 1], start))
+        found, stop = [], len(self.words)
+        while stop:
+            start = best[stop][1]
+            found.append(self._cue(start, stop))
+            stop = start
+        return found[::-1]
+
+    def _starts_for(self, stop: int) -> Iterator[int]:
+        most = self.settings.max_chars * self.settings.max_lines
+        for start in range(stop - 1, -1, -1):
+            if start < stop - 1 and self._columns(start, stop) > most:
+                return
+            yield start
+
+    def _columns(self, start: int, stop: int) -> int:
+        return self.columns[stop] - self.columns[start] - self.gaps[start][0]
+
+    def _width_px(self, start: int, stop: int) -> float:
+        return self.widths[stop] - self.widths[start] - self.gaps[start][1]
+
+    def _line_cost(self, start: int, stop: int) -> float:
+        """Return how far a line is from full and whether it is a lone short word; inf: too long."""
+        count, is_alone = self._columns(start, stop), stop - start == 1
+        full = max(count / self.settings.max_chars, self._width_px(start, stop) / self.line_px)
+        if full > 1 and not is_alone:
+            return inf
+        orphan = 4.0 if is_alone and len(self.words) > 1 and count <= 8 else 0.0
+        return orphan + 4.0 * max(0.0, 1 - full) ** 2
+
+    def _lines(self, start: int, stop: int, left: int) -> tuple[float, tuple[int, ...]]:
+        """Return the cost and the inner breaks of the best layout in at most `left` lines."""
+        whole = self._line_cost(start, stop)
+        if whole < inf or left == 1:
+            return whole, ()
+        options: list[tuple[float, tuple[int, ...]]] = [(inf, ())]
+        for at in range(start + 1, stop):
+            first = self._line_cost(start, at)
+            if first == inf:
+                break
+            rest, breaks = self.lines(at, stop, left - 1)
+            options.append((first + rest + self.breaks[at - 1] / 2, (at, *breaks)))
+        return min(options)
+
+    def _cue_cost(self, start: int, stop: int) -> float:
+        shown_s = float((self.starts[stop] - self.starts[start]) / self.rate)
+        spoken_s = float((self.words[stop - 1].end_frame - self.starts[start]) / self.rate)
+        shown_s = min(shown_s, spoken_s + LINGER_S)
+        cps = self._columns(start, stop) / shown_s
+        return (
+            2.0
+            + self.lines(start, stop, self.settings.max_lines)[0]
+            + 6.0 * max(0.0, 1 - shown_s / MIN_DURATION_S)
+            + 4.0 * max(0.0, cps / self.settings.max_cps - 1)
+            + 3.0 * max(0.0, spoken_s - MAX_DURATION_S)
+        )
+
+    def _cue(self, start: int, stop: int) -> Cue:
+        ends = [start, *self.lines(start, stop, self.settings.max_lines)[1], stop]
+        widest_px = max(self._width_px(a, b) for a, b in pairwise(ends))
+        return Cue(
+            self.starts[start],
+            self.words[stop - 1].end_frame,
+            tuple(tuple(self.cue_words[a:b]) for a, b in pairwise(ends)),
+            max(1, min(100, int(100 * self.line_px / max(widest_px, 1)))),
+        )
+
+
+def _timed(cues: Sequence[Cue], end_frame: int, rate: Fraction) -> Iterator[Cue]:
+    """Yield the cues, each staying into the silence behind it, to the next one at most."""
+    for n, cue in enumerate(cues):
+        is_last = n + 1 == len(cues)
+        limit = end_frame if is_last else cues[n + 1].start_frame
+        wanted = max(
+            cue.end_frame + _frames(LINGER_S, rate), cue.start_frame + _frames(MIN_DURATION_S, rate)
+        )
+        blinks = not is_last and limit - wanted < _frames(MIN_BLANK_S, rate)
+        yield replace(cue, end_frame=limit if blinks else min(limit, wanted))

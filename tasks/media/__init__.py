@@ -1,0 +1,1 @@
+"""The edge: FFmpeg, speech and face models, services, the store and files."""

@@ -1,0 +1,65 @@
+"""Files written whole: under a temporary name in the same folder, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.errors import BadInput, FinecutError
+
+
+def _explained(error: OSError, target: Path) -> FinecutError:
+    if error.errno == errno.ENOSPC:
+        return FinecutError(
+            f"the disk is full: {target} could not be written",
+            "free some space and give the same command again: finished work is kept",
+        )
+    return BadInput(
+        f"cannot write {target}: {error.strerror or error}",
+        "choose another place with -o, or mend the folder's permissions",
+    )
+
+
+@contextmanager
+def written_whole(target: Path) -> Iterator[Path]:
+    """Give a temporary path beside `target`, and rename it to `target` when the block succeeds.
+
+    When the block fails nothing is left: neither a half file under the final name nor the
+    temporary one. The temporary name keeps the suffix, by which muxers choose a format.
+
+    Raises:
+        BadInput: the folder cannot be written to.
+        FinecutError: the disk is full.
+    """
+    part = target.with_name(f".part-{secrets.token_hex(6)}{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        with part.open("rb") as handle:
+            os.fsync(handle.fileno())
+        part.replace(target)
+    except OSError as error:
+        raise _explained(error, target) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a text file whole, as UTF-8."""
+    with written_whole(target) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def check_writable(folder: Path) -> None:
+    """Raise `BadInput` unless files can be made in `folder`, before hours of work are spent."""
+    probe = folder / f".part-{secrets.token_hex(6)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise _explained(error, folder) from error

@@ -1,0 +1,122 @@
+"""Chunks into one file: packets are copied, nothing is encoded again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from heapq import merge
+from pathlib import Path
+
+import av
+from av.container import InputContainer, OutputContainer
+
+from tasks.errors import Interrupted, VerificationFailed
+
+MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+"""Containers that a film can be written to, by suffix."""
+
+
+def join(
+    chunks: Sequence[Path],
+    frames: Sequence[int],
+    sound: Path | None,
+    target: Path,
+    *,
+    frame_ticks: int,
+    timescale: int,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Write chunks end to end, with the sound, into one file.
+
+    Decode times are counted, one step a frame from the first packet to the last, so they are
+    regular by construction; presentation times keep each chunk's own order of pictures.
+
+    Args:
+        chunks: the encoded chunks, in order; each starts with a key frame and closes its GOPs.
+        frames: how many frames each must hold.
+        sound: the encoded sound of the whole film.
+        target: the file to write; its suffix chooses the container.
+        frame_ticks: length of a frame in ticks.
+        timescale: ticks a second.
+
+    Raises:
+        VerificationFailed: a chunk does not hold the frames that it should.
+    """
+    muxer = MUXERS[target.suffix.lower()]
+    options = {"fflags": "+bitexact", "video_track_timescale": str(timescale)}
+    if muxer != "matroska":
+        options["movflags"] = "+faststart"
+    with av.open(str(target), "w", format=muxer, options=options) as output:
+        with av.open(str(chunks[0])) as first:
+            video = output.add_stream_from_template(first.streams.video[0])
+            video.time_base = Fraction(1, timescale)
+        packets = _video_packets(chunks, frames, video, frame_ticks, timescale, cancelled)
+        if sound is None:
+            _mux(output, packets)
+            return
+        with av.open(str(sound)) as heard:
+            audio = output.add_stream_from_template(heard.streams.audio[0])
+            _mux(output, merge(packets, _sound_packets(heard, audio), key=_decode_time))
+
+
+def _mux(output: OutputContainer, packets: Iterator[av.Packet]) -> None:
+    for packet in packets:
+        output.mux(packet)
+
+
+def _decode_time(packet: av.Packet) -> Fraction:
+    assert packet.dts is not None
+    return packet.dts * Fraction(packet.time_base)
+
+
+def _video_packets(
+    chunks: Sequence[Path],
+    frames: Sequence[int],
+    stream: av.VideoStream,
+    frame_ticks: int,
+    timescale: int,
+    cancelled: Callable[[], bool],
+) -> Iterator[av.Packet]:
+    # Encoders reorder pictures by the same depth in every chunk but very short ones, which may
+    # reorder less; the deepest one sets how far decoding runs ahead.
+    delay = max(_ticks_ahead(path) for path in chunks)
+    start = 0
+    for path, expected in zip(chunks, frames, strict=True):
+        if cancelled():
+            raise Interrupted("the run was cancelled", "give the same command again to go on")
+        number = 0
+        for number, packet in enumerate(_packets(path), start=1):
+            assert packet.pts is not None
+            packet.pts += start * frame_ticks
+            packet.dts = (start + number - 1) * frame_ticks - delay
+            packet.duration = frame_ticks
+            packet.time_base = Fraction(1, timescale)
+            packet.stream = stream
+            yield packet
+        if number != expected:
+            raise VerificationFailed(
+                f"a chunk holds {number} frames where {expected} were planned ({path.name})",
+                "give the same command again: the chunk is rendered anew",
+            )
+        start += expected
+
+
+def _packets(path: Path) -> Iterator[av.Packet]:
+    with av.open(str(path)) as container:
+        for packet in container.demux(video=0):
+            if packet.size:
+                yield packet
+
+
+def _ticks_ahead(path: Path) -> int:
+    """Return how many ticks a chunk's decoding runs ahead of its presentation."""
+    first = next(_packets(path))
+    assert first.dts is not None
+    return -first.dts
+
+
+def _sound_packets(heard: InputContainer, stream: av.AudioStream) -> Iterator[av.Packet]:
+    for packet in heard.demux(audio=0):
+        if packet.size:
+            packet.stream = stream
+            yield packet

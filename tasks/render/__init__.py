@@ -1,0 +1,1 @@
+"""Pure: the render plan, its chunks, their filter graphs and encoder arguments."""

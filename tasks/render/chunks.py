@@ -1,0 +1,185 @@
+"""Chunks: where the film is cut into pieces that render apart, and what each piece is made of.
+
+Borders follow the content, so that they fall into step again behind an edit. A border is a cut
+whose mark (a hash of what is shown around it) is the lowest within reach; a stretch that is still
+too long is split at its lowest cut, or, where nothing is cut, at a frame that the footage's own
+count picks. A chunk is counted from its own start: moving it along the timeline changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tasks.layers.subtitles import ass_document
+from tasks.layers.zoom import ZoomLayer, cut_mark
+from tasks.render.plan import RenderPlan
+from tasks.timeline.model import Clip
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A run of timeline frames, all else counted from its first frame."""
+
+    start_frame: int
+    """Where it lies on the timeline; no part of what it shows."""
+    clips: tuple[Clip, ...]
+    zoom: ZoomLayer | None
+    subtitles: str | None
+    """An ASS document, where a subtitle touches the chunk."""
+    is_tone_mapped: bool = False
+    """Whether its pictures are HDR, brought to SDR in the filter graph."""
+
+    @property
+    def frames(self) -> int:
+        return sum(clip.frames for clip in self.clips)
+
+    @property
+    def end_frame(self) -> int:
+        return self.start_frame + self.frames
+
+
+def chunks(plan: RenderPlan, borders: tuple[int, ...] | None = None) -> tuple[Chunk, ...]:
+    """Return the chunks of a plan, end to end over the whole timeline.
+
+    Args:
+        plan: the render plan.
+        borders: timeline frames from 0 to the end, in order; none: the plan's own.
+    """
+    at = borders if borders is not None else chunk_borders(plan)
+    return tuple(_chunk(plan, start, end) for start, end in zip(at, at[1:], strict=False))
+
+
+def chunk_borders(plan: RenderPlan) -> tuple[int, ...]:
+    """Return the borders of a plan's chunks, from 0 to the timeline's end."""
+    marks = _cut_marks(plan)
+    forced = sorted({0, plan.timeline.frames, *_tone_borders(plan)})
+    out = [0]
+    for start, end in zip(forced, forced[1:], strict=False):
+        chosen = [start, *_lowest_in_reach(marks, start, end, plan.min_chunk_frames), end]
+        for low, high in zip(chosen, chosen[1:], strict=False):
+            out += [*_split(plan, marks, low, high), high]
+    return tuple(out)
+
+
+def _cut_marks(plan: RenderPlan) -> list[tuple[int, str]]:
+    clips, starts = plan.timeline.clips, plan.timeline.clip_starts()
+    return [
+        (starts[number], cut_mark(plan.sources, clips[number - 1], clips[number]))
+        for number in range(1, len(clips))
+    ]
+
+
+def is_hdr(plan: RenderPlan, clip: Clip) -> bool:
+    """Return whether a clip's pictures are tone-mapped."""
+    video = plan.sources[clip.source].video
+    return video is not None and video.color.is_hdr
+
+
+def _tone_borders(plan: RenderPlan) -> Iterator[int]:
+    """Yield where SDR and HDR footage meet: one chunk has one pixel format."""
+    clips, starts = plan.timeline.clips, plan.timeline.clip_starts()
+    for number in range(1, len(clips)):
+        if is_hdr(plan, clips[number]) != is_hdr(plan, clips[number - 1]):
+            yield starts[number]
+
+
+def _between(marks: list[tuple[int, str]], low: int, high: int) -> list[tuple[int, str]]:
+    """Return the marks of the frames ``[low, high]``."""
+    first = bisect_left(marks, low, key=lambda mark: mark[0])
+    return marks[first : bisect_right(marks, high, key=lambda mark: mark[0])]
+
+
+def _lowest_in_reach(
+    marks: list[tuple[int, str]], start: int, end: int, reach: int
+) -> list[int]:
+    return [
+        frame
+        for frame, mark in _between(marks, start + reach, end - reach)
+        if mark == min(m for _, m in _between(marks, frame - reach + 1, frame + reach - 1))
+    ]
+
+
+def _split(plan: RenderPlan, marks: list[tuple[int, str]], start: int, end: int) -> list[int]:
+    """Return the borders inside a stretch, so that no chunk is longer than the plan allows."""
+    out: list[int] = []
+    waiting = [(start, end)]
+    while waiting:
+        low, high = waiting.pop()
+        if high - low <= plan.max_chunk_frames:
+            continue
+        border = _lowest_between(plan, marks, low, high)
+        out.append(border)
+        waiting += [(low, border), (border, high)]
+    return sorted(out)
+
+
+def _lowest_between(plan: RenderPlan, marks: list[tuple[int, str]], low: int, high: int) -> int:
+    room = min(plan.min_chunk_frames, (high - low) // 3)
+    inside = _between(marks, low + room, high - room)
+    inside = inside or list(_source_marks(plan, low + room, high - room))
+    return min(inside, key=lambda mark: mark[1])[0] if inside else (low + high) // 2
+
+
+def _source_marks(plan: RenderPlan, low: int, high: int) -> Iterator[tuple[int, str]]:
+    """Yield frames inside clips that the footage's own count picks, with a hash as their mark."""
+    starts = plan.timeline.clip_starts()
+    number = bisect_right(starts, low) - 1
+    step = max(1, plan.min_chunk_frames)
+    while number < len(plan.timeline.clips) and starts[number] <= high:
+        clip, start = plan.timeline.clips[number], starts[number]
+        shift = clip.source_in - start
+        first = -(-(max(low, start) + shift) // step) * step
+        for at in range(first, min(high + 1, start + clip.frames) + shift, step):
+            text = f"{plan.sources[clip.source].digest}:{at}"
+            yield at - shift, hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        number += 1
+
+
+def _chunk(plan: RenderPlan, start: int, end: int) -> Chunk:
+    clips = tuple(_clips_between(plan, start, end))
+    return Chunk(
+        start_frame=start,
+        clips=clips,
+        zoom=_zoom_between(plan.zoom, start, end) if plan.zoom else None,
+        subtitles=_subtitles_between(plan, start, end),
+        is_tone_mapped=is_hdr(plan, clips[0]),
+    )
+
+
+def _clips_between(plan: RenderPlan, start: int, end: int) -> Iterator[Clip]:
+    starts = plan.timeline.clip_starts()
+    number = bisect_right(starts, start) - 1
+    while number < len(plan.timeline.clips) and starts[number] < end:
+        clip, at = plan.timeline.clips[number], starts[number]
+        low, high = max(start, at) - at, min(end, at + clip.frames) - at
+        yield Clip(clip.source, clip.source_in + low, clip.source_in + high)
+        number += 1
+
+
+def _zoom_between(layer: ZoomLayer, start: int, end: int) -> ZoomLayer:
+    """Return what of the zoom touches a range, counted from its start; borders may be negative."""
+    spans = tuple(
+        replace(span, start_frame=span.start_frame - start, end_frame=span.end_frame - start)
+        for span in layer.spans
+        if span.start_frame < end and span.end_frame > start
+    )
+    first = max(0, bisect_right(layer.focus, start, key=lambda point: point.frame) - 1)
+    last = bisect_left(layer.focus, end - 1, key=lambda point: point.frame)
+    focus = layer.focus[first : last + 1]
+    return ZoomLayer(spans, tuple(replace(point, frame=point.frame - start) for point in focus))
+
+
+def _subtitles_between(plan: RenderPlan, start: int, end: int) -> str | None:
+    if plan.subtitles is None or not plan.subtitles.touches(start, end):
+        return None
+    return ass_document(
+        plan.subtitles,
+        rate=plan.timeline.rate,
+        width_px=plan.canvas.width_px,
+        height_px=plan.canvas.height_px,
+        start_frame=start,
+        end_frame=end,
+    )

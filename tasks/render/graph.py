@@ -1,0 +1,135 @@
+"""One layered filter graph a chunk, compiled with ffmpeg-python into FFmpeg's arguments.
+
+Pictures come in raw over standard input, already chosen, conformed and zoomed. The graph names
+their colours, tone-maps HDR, draws the layers that touch the chunk, and hands over to the encoder.
+All file names are plain names in the working folder, so nothing needs to be escaped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ffmpeg
+
+from tasks.layers.subtitles import clock_stretch
+from tasks.render.chunks import Chunk
+from tasks.render.plan import Encoding
+from tasks.timeline.model import Canvas, ColorTags
+
+SUBTITLE_FILE = "subtitles.ass"
+FONT_FOLDER = "fonts"
+"""Names in the working folder, which whoever runs the graph has to fill."""
+
+MIN_TIMESCALE = 10_000
+"""The track's clock is a multiple of the frame rate's numerator and at least this fine."""
+
+
+def track_timescale(canvas: Canvas) -> int:
+    """Return ticks a second of the video track: every frame is a whole number of ticks long."""
+    scale = canvas.rate.numerator
+    while scale < MIN_TIMESCALE:
+        scale *= 2
+    return scale
+
+
+def frame_ticks(canvas: Canvas) -> int:
+    """Return the length of one frame in ticks of the track's clock."""
+    return track_timescale(canvas) * canvas.rate.denominator // canvas.rate.numerator
+
+
+def chunk_arguments(
+    chunk: Chunk, canvas: Canvas, source_color: ColorTags, encoding: Encoding, output: str
+) -> list[str]:
+    """Return FFmpeg's arguments that draw and encode a chunk.
+
+    Args:
+        chunk: what is drawn.
+        canvas: size, rate and colour of the output.
+        source_color: colours of the pictures that come in, for tone mapping.
+        encoding: the encoder's settings.
+        output: a plain file name in the working folder; ``.mp4``.
+    """
+    drawn = _drawn(chunk, canvas, source_color)
+    return _compiled(drawn, output, _encoder_options(encoding, canvas))
+
+
+def hash_arguments(
+    chunk: Chunk, canvas: Canvas, source_color: ColorTags, output: str
+) -> list[str]:
+    """Return FFmpeg's arguments that write a hash of each frame that would reach the encoder."""
+    drawn = _drawn(chunk, canvas, source_color)
+    return _compiled(drawn, output, {"f": "framehash", "hash": "sha256", "c:v": "rawvideo"})
+
+
+def _compiled(drawn: Any, output: str, options: dict[str, Any]) -> list[str]:
+    return list(ffmpeg.get_args(ffmpeg.output(drawn, output, fps_mode="passthrough", **options)))
+
+
+def _drawn(chunk: Chunk, canvas: Canvas, source_color: ColorTags) -> Any:
+    stream = ffmpeg.input(
+        "pipe:0",
+        protocol_whitelist="pipe",
+        format="rawvideo",
+        pixel_format="yuv420p10le" if chunk.is_tone_mapped else "yuv420p",
+        video_size=(canvas.width_px, canvas.height_px),
+        framerate=f"{canvas.rate.numerator}/{canvas.rate.denominator}",
+    ).video
+    stream = _tone_mapped(stream, source_color) if chunk.is_tone_mapped else stream
+    stream = _tagged(stream, canvas.color)
+    return _subtitled(stream, canvas) if chunk.subtitles is not None else stream
+
+
+def _tagged(stream: Any, color: ColorTags) -> Any:
+    return stream.filter("setparams", **_parameters(color)).filter("setsar", 1)
+
+
+def _parameters(color: ColorTags) -> dict[str, str]:
+    named = {
+        "range": color.range,
+        "color_primaries": color.primaries,
+        "color_trc": color.transfer,
+        "colorspace": color.matrix,
+    }
+    return {key: value for key, value in named.items() if value != "unknown"}
+
+
+def _tone_mapped(stream: Any, color: ColorTags) -> Any:
+    """Return HDR as SDR: to linear light, BT.709 primaries, Hable's curve, BT.709.
+
+    100 cd/m² is the reference white of SDR (ITU-R BT.2035); desaturation is off because it greys
+    faces that are lit brightly.
+    """
+    return (
+        stream.filter("setparams", **_parameters(color))
+        .filter("zscale", t="linear", npl=100)
+        .filter("format", "gbrpf32le")
+        .filter("zscale", p="bt709")
+        .filter("tonemap", tonemap="hable", desat=0)
+        .filter("zscale", t="bt709", m="bt709", r="tv", dither="none")
+        .filter("format", "yuv420p")
+    )
+
+
+def _subtitled(stream: Any, canvas: Canvas) -> Any:
+    stretch = clock_stretch(canvas.rate)
+    if stretch > 1:
+        stream = stream.filter("setpts", f"PTS*{stretch}")
+    stream = stream.filter("ass", filename=SUBTITLE_FILE, fontsdir=FONT_FOLDER, shaping="complex")
+    return stream.filter("setpts", f"PTS/{stretch}") if stretch > 1 else stream
+
+
+def _encoder_options(encoding: Encoding, canvas: Canvas) -> dict[str, Any]:
+    """Return the output options: closed GOPs, fixed threading, no dates, no version strings."""
+    return {
+        "c:v": encoding.encoder,
+        "preset": encoding.preset,
+        "crf": f"{encoding.crf:g}",
+        "threads": encoding.threads,
+        "g": encoding.key_frames,
+        "flags": "+cgop+bitexact",
+        "fflags": "+bitexact",
+        "pix_fmt": "yuv420p",
+        "map_metadata": -1,
+        "video_track_timescale": track_timescale(canvas),
+        "f": "mp4",
+    }

@@ -1,0 +1,111 @@
+"""One chunk: drawn, encoded once, checked, and kept under its key."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+from prefect import task
+
+from tasks.caching import STEP, Made, Result, remembered
+from tasks.errors import VerificationFailed
+from tasks.keys import Key, step_key
+from tasks.media import ffmpeg, fonts
+from tasks.media.draw import drawn_planes
+from tasks.media.warp import renderer
+from tasks.render.chunks import Chunk
+from tasks.render.graph import FONT_FOLDER, SUBTITLE_FILE, chunk_arguments, hash_arguments
+from tasks.render.plan import RenderPlan
+from tasks.run import Held, Run
+from tasks.timeline.document import to_document
+
+CHUNK_FILE = "chunk.mp4"
+
+
+def chunk_key(plan: RenderPlan, chunk: Chunk) -> Key:
+    """Return a chunk's key: what it shows, counted from its own start, and what draws it."""
+    clips = [
+        [plan.sources[clip.source].digest, clip.source_in, clip.source_out] for clip in chunk.clips
+    ]
+    videos = {
+        plan.sources[clip.source].digest: to_document(plan.sources[clip.source].video)
+        for clip in chunk.clips
+    }
+    return step_key(
+        "chunk",
+        inputs={
+            "clips": clips,
+            "videos": videos,
+            "canvas": to_document(plan.canvas),
+            "zoom": to_document(chunk.zoom) if chunk.zoom else None,
+            "subtitles": chunk.subtitles,
+            "fonts": fonts.digest() if chunk.subtitles else None,
+            "encoding": to_document(plan.encoding),
+        },
+        tools={"ffmpeg": ffmpeg.version(), "pyav": av.__version__, "warp": renderer()},
+    )
+
+
+def fed_planes(run: Run, plan: RenderPlan, chunk: Chunk) -> Iterator[memoryview]:
+    """Yield a chunk's raw planes, and count its frames as they are taken."""
+    planes = drawn_planes(chunk.clips, chunk.zoom, plan.sources, plan.canvas, run.footage)
+    for number, plane in enumerate(planes):
+        yield plane
+        if number % 3 == 2:
+            run.add_frames(1)
+
+
+def prepare_folder(chunk: Chunk, folder: Path) -> None:
+    """Put what the chunk's graph reads into the working folder."""
+    if chunk.subtitles is not None:
+        (folder / SUBTITLE_FILE).write_text(chunk.subtitles, encoding="utf-8")
+        shutil.copytree(fonts.FONTS_DIR, folder / FONT_FOLDER)
+
+
+def draw_chunk(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> Path:
+    """Draw and encode a chunk into a folder, and check that it holds each of its frames.
+
+    Raises:
+        ToolFailed: FFmpeg failed or stalled.
+        VerificationFailed: frames are missing.
+    """
+    prepare_folder(chunk, folder)
+    color = plan.sources[chunk.clips[0].source].video.color  # type: ignore[union-attr]
+    arguments = chunk_arguments(chunk, plan.canvas, color, plan.encoding, CHUNK_FILE)
+    planes = fed_planes(run, plan, chunk)
+    ffmpeg.run(arguments, folder=folder, feed=planes, cancelled=run.cancelled)
+    with av.open(str(folder / CHUNK_FILE)) as container:
+        packets = sum(1 for packet in container.demux(video=0) if packet.size)
+    if packets != chunk.frames:
+        raise VerificationFailed(
+            f"a chunk came out with {packets} frames where {chunk.frames} were planned",
+            "give the same command again; if it stays so, the footage may be damaged there",
+        )
+    return folder / CHUNK_FILE
+
+
+def frame_hashes(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> list[str]:
+    """Return a hash of each frame of a chunk as it would reach the encoder."""
+    prepare_folder(chunk, folder)
+    color = plan.sources[chunk.clips[0].source].video.color  # type: ignore[union-attr]
+    arguments = hash_arguments(chunk, plan.canvas, color, "hashes.txt")
+    ffmpeg.run(arguments, folder=folder, feed=fed_planes(run, plan, chunk))
+    lines = (folder / "hashes.txt").read_text().splitlines()
+    return [line.rsplit(",", 1)[-1].strip() for line in lines if line and line[0] != "#"]
+
+
+@task(name="render_chunk", **STEP)
+def render_chunk(run: Run, held_plan: Held[RenderPlan], held_chunk: Held[Chunk]) -> Result[Path]:
+    """Return where a chunk's file lies in the store, rendered if it is not there yet."""
+    plan, chunk = held_plan.value, held_chunk.value
+    result = remembered(
+        run,
+        chunk_key(plan, chunk),
+        lambda folder: Made(None, {"chunk": draw_chunk(run, plan, chunk, folder)}),
+        lambda entry: entry.blobs["chunk"],
+    )
+    if result.record.state == "hit":
+        run.add_frames(chunk.frames)
+    return result.state()  # type: ignore[return-value]

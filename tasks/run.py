@@ -1,0 +1,105 @@
+"""What the steps of one run share: the store, where the footage lies, who listens, and a stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from tasks.media.store import ProcessingCache, default_folder
+
+
+T = TypeVar("T")
+
+
+class Held(Generic[T]):
+    """A large value, handed to a task without Prefect walking through it in search of futures."""
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """What one step did."""
+
+    step: str
+    state: str
+    """``hit``, ``miss``, ``computed`` (never stored), ``off`` or ``degraded``."""
+    seconds: float
+    key: str = ""
+
+
+class Listener(Protocol):
+    """Who is told how a run gets on; called from several threads."""
+
+    def started(self, step: str) -> None: ...
+    def finished(self, record: StepRecord) -> None: ...
+    def frames(self, done: int, total: int) -> None: ...
+
+
+class _Nobody:
+    def started(self, step: str) -> None:
+        """Nobody listens."""
+
+    def finished(self, record: StepRecord) -> None:
+        """Nobody listens."""
+
+    def frames(self, done: int, total: int) -> None:
+        """Nobody listens."""
+
+
+_listener: ContextVar[Listener] = ContextVar("finecut_listener", default=_Nobody())
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Let `listener` be told of the runs that start inside the block."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+class Run:
+    """One run. A plain class, so that Prefect hands it to tasks without looking inside."""
+
+    def __init__(self, footage: Mapping[str, Path], store: ProcessingCache | None = None) -> None:
+        self.store = store or ProcessingCache(default_folder())
+        self.footage = dict(footage)
+        """Where each source lies, by digest."""
+        self.listener = _listener.get()
+        self.records: list[StepRecord] = []
+        self.warnings: list[str] = []
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._frames_done = 0
+        self.frames_total = 0
+
+    def cancelled(self) -> bool:
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """End the run: every FFmpeg that it started is killed within a second."""
+        self._stop.set()
+
+    def record(self, record: StepRecord) -> None:
+        with self._lock:
+            self.records.append(record)
+        self.listener.finished(record)
+
+    def warn(self, text: str) -> None:
+        with self._lock:
+            if text not in self.warnings:
+                self.warnings.append(text)
+
+    def add_frames(self, count: int) -> None:
+        with self._lock:
+            self._frames_done += count
+            done = self._frames_done
+        self.listener.frames(done, self.frames_total)

@@ -1,0 +1,223 @@
+"""Every setting: one frozen Pydantic model a step, passed to that step alone.
+
+The same models are the TOML file (``[zoom] max = 1.3``), the ``--set zoom.max=1.3`` keys and the
+form in the Prefect UI. Values may carry their unit: ``0.2s``, ``250ms``, ``-35dB``, ``4%``.
+What cannot change a result (where models lie, how many workers) is in `Runtime`, never in a key.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+))"
+
+
+def _with_unit(units: dict[str, float]) -> BeforeValidator:
+    """Return a validator that turns ``"250ms"`` into seconds, given what each unit is worth."""
+
+    def parse(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = re.fullmatch(_NUMBER + r"\s*([A-Za-z%]*)", value.strip())
+        if match is None or match[2].lower() not in units:
+            known = ", ".join(repr(unit) for unit in units if unit)
+            raise ValueError(f"{value!r} is not a number with one of the units {known}")
+        return float(match[1]) * units[match[2].lower()]
+
+    return BeforeValidator(parse)
+
+
+Seconds = Annotated[float, _with_unit({"": 1.0, "s": 1.0, "ms": 0.001, "min": 60.0})]
+Decibels = Annotated[float, _with_unit({"": 1.0, "db": 1.0, "dbfs": 1.0})]
+Share = Annotated[float, _with_unit({"": 1.0, "%": 0.01})]
+"""A part of a whole: ``0.04`` or ``4%``."""
+
+
+class Settings(BaseModel):
+    """What all settings share: frozen, and an unknown name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
+
+
+class SilenceSettings(Settings):
+    """What counts as silence, and how much of it goes."""
+
+    enabled: bool = Field(True, description="Take silences out.")
+    threshold_relative: Decibels = Field(
+        -28.0,
+        ge=-80,
+        le=-3,
+        description="Quieter than this below the level of the speech is silent, in dB.",
+    )
+    threshold: Decibels = Field(
+        -55.0,
+        ge=-120,
+        le=-5,
+        description="Quieter than this is silent whatever the level of the speech, in dBFS.",
+    )
+    voice_activity: bool = Field(
+        True, description="Ask a voice detector too, so that noise without speech is silence."
+    )
+    min_silence: Seconds = Field(
+        0.5, ge=0.05, le=60, description="Shorter pauses stay, in seconds."
+    )
+    padding: Seconds = Field(
+        0.12,
+        ge=0,
+        le=5,
+        description="Quiet that stays on either side of what is said, in seconds.",
+    )
+    min_clip: Seconds = Field(
+        0.25, ge=0, le=10, description="A sound shorter than this that is no word goes, in seconds."
+    )
+
+
+class Engine(StrEnum):
+    """Which program turns speech into text."""
+
+    AUTO = "auto"
+    FASTER_WHISPER = "faster-whisper"
+    OPENAI_WHISPER = "openai-whisper"
+
+
+class TranscriptSettings(Settings):
+    """How speech becomes text with word times."""
+
+    enabled: bool = Field(True, description="Transcribe; without it there are no subtitles.")
+    engine: Engine = Field(
+        Engine.AUTO,
+        description="faster-whisper, openai-whisper (extra 'whisper'), or auto: the first there.",
+    )
+    model: str = Field("base", min_length=1, description="Whisper model: tiny.en, base, small, …")
+    language: str | None = Field(
+        None, pattern=r"^[a-z]{2,3}$", description="Language code (en, de, …); none: detected."
+    )
+    prompt: str | None = Field(
+        None, max_length=1000, description="Names and terms that the speaker uses, as a sentence."
+    )
+    beam: int = Field(5, ge=1, le=20, description="Beam size: larger is slower and a little better.")
+    device: str = Field("auto", pattern="^(auto|cpu|cuda)$", description="auto, cpu or cuda.")
+    compute_type: str = Field(
+        "auto",
+        pattern="^(auto|int8|int8_float16|float16|float32)$",
+        description="Arithmetic of faster-whisper; auto: int8 on a CPU, float16 on a GPU.",
+    )
+    window: Seconds = Field(
+        600.0,
+        ge=30,
+        le=600,
+        description="Longest piece that is transcribed at once, cut at pauses, in seconds.",
+    )
+
+
+class FaceSettings(Settings):
+    """How the speaker's face is found."""
+
+    enabled: bool = Field(True, description="Look for faces; without them zooms centre the frame.")
+    interval: Seconds = Field(
+        1.0, ge=0.1, le=30, description="Time between the pictures that are looked at, in seconds."
+    )
+    min_score: Share = Field(0.5, ge=0.1, le=1, description="Surer than this counts as a face.")
+
+
+class ZoomSettings(Settings):
+    """The breathing zoom: 1 → max → 1 along a half sine, around the speaker's face."""
+
+    enabled: bool = Field(True, description="Zoom at all.")
+    max: float = Field(1.15, ge=1.0, le=3.0, description="Factor at the middle of a cycle.")
+    period: Seconds = Field(
+        6.0, ge=1, le=120, description="Length asked for of one cycle, in seconds."
+    )
+    face_weight: Share = Field(
+        0.2,
+        ge=0,
+        le=0.5,
+        description="How far the size of the face may change the depth of the zoom.",
+    )
+
+
+class SubtitleSettings(Settings):
+    """Burnt-in subtitles with the spoken word lit, and the files beside the output."""
+
+    enabled: bool = Field(True, description="Draw subtitles into the picture.")
+    font: str = Field("Inter", min_length=1, description="Font family; 'Inter' comes with finecut.")
+    size: Share = Field(
+        0.055, ge=0.01, le=0.3, description="Text height as a part of the picture's shorter side."
+    )
+    color: str = Field("#FFFFFF", pattern="^#[0-9A-Fa-f]{6}$", description="Colour of the text.")
+    highlight: str = Field(
+        "#FFD60A", pattern="^#[0-9A-Fa-f]{6}$", description="Colour of the word being spoken."
+    )
+    outline: str = Field("#000000", pattern="^#[0-9A-Fa-f]{6}$", description="Colour of the edge.")
+    bottom: Share = Field(
+        0.08, ge=0, le=0.9, description="Distance from the bottom edge, as a part of the height."
+    )
+    max_chars: int = Field(38, ge=8, le=80, description="Longest line, in characters.")
+    max_lines: int = Field(2, ge=1, le=4, description="Most lines at once.")
+    max_cps: float = Field(
+        20.0, ge=5, le=60, description="Most characters a second that a reader is asked to follow."
+    )
+
+
+class SoundSettings(Settings):
+    """The sound of the output."""
+
+    track: int | None = Field(
+        None, ge=0, description="Which sound track of the footage (0 is the first); none: default."
+    )
+    crossfade: Seconds = Field(
+        0.005, ge=0, le=0.1, description="Length of the cross-fade at each cut, in seconds."
+    )
+    bitrate: int = Field(192_000, ge=32_000, le=512_000, description="AAC bit rate, in bits/s.")
+
+
+class Quality(StrEnum):
+    """How good the picture is, given once."""
+
+    DRAFT = "draft"
+    GOOD = "good"
+    BEST = "best"
+
+
+class RenderSettings(Settings):
+    """How the picture is encoded, once."""
+
+    quality: Quality = Field(Quality.GOOD, description="draft, good or best.")
+    crf: float | None = Field(
+        None, ge=0, le=51, description="x264 rate factor instead of the quality's own."
+    )
+    preset: str | None = Field(
+        None,
+        pattern="^(ultrafast|superfast|veryfast|faster|fast|medium|slow|slower|veryslow)$",
+        description="x264 preset instead of the quality's own.",
+    )
+    frame_rate: str | None = Field(
+        None,
+        pattern=r"^\d+(\.\d+|/\d+)?$",
+        description="Output frame rate (30, 30000/1001); none: that of the first file.",
+    )
+    height: int | None = Field(
+        None, ge=64, le=8640, description="Output height in pixels; none: that of the first file."
+    )
+    min_chunk: Seconds = Field(
+        8.0, ge=0.5, le=600, description="A chunk is at least this long, in seconds."
+    )
+    max_chunk: Seconds = Field(
+        30.0, ge=1, le=3600, description="A chunk is at most this long, in seconds."
+    )
+
+
+class EditSettings(Settings):
+    """All settings of an edit."""
+
+    silence: SilenceSettings = Field(SilenceSettings(), description="Silences.")
+    transcript: TranscriptSettings = Field(TranscriptSettings(), description="Speech to text.")
+    faces: FaceSettings = Field(FaceSettings(), description="Faces.")
+    zoom: ZoomSettings = Field(ZoomSettings(), description="The breathing zoom.")
+    subtitles: SubtitleSettings = Field(SubtitleSettings(), description="Subtitles.")
+    sound: SoundSettings = Field(SoundSettings(), description="Sound.")
+    render: RenderSettings = Field(RenderSettings(), description="Encoding.")

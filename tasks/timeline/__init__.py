@@ -1,0 +1,1 @@
+"""Pure: exact time, the timeline's model, cuts, edits, mapping and documents."""
