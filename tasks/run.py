@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from tasks.errors import Interrupted
 from tasks.media.store import ProcessingCache, default_folder
 
 
@@ -87,6 +88,17 @@ class Run:
     def stop(self) -> None:
         """End the run: every FFmpeg that it started is killed within a second."""
         self._stop.set()
+
+    def stoppable(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield the items, until the run is stopped.
+
+        Raises:
+            Interrupted: the run was stopped.
+        """
+        for item in items:
+            if self.cancelled():
+                raise Interrupted("the run was cancelled", "give the same command again to go on")
+            yield item
 
     def record(self, record: StepRecord) -> None:
         with self._lock:

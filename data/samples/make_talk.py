@@ -46,8 +46,8 @@ VOICE_SHA256 = "d583ccff3cdca2f7fae535cb998ac07e9fcb90f09737b9a41fa2734ec44a8f0b
 LEAD_S = 0.8
 SPEECH_DBFS = -15.5  # RMS of a spoken piece
 FILLER_DBFS = -19.5  # people mumble their fillers
-SPEECH_SPEED, FILLER_SPEED = 0.93, 0.75  # 1 is the pace the voice learnt
-CEILING = 0.75  # amplitude that no sample of the speech goes above
+SPEECH_SPEED = 0.93  # 1 is the pace the voice learnt
+CEILING = 0.68  # amplitude that no sample of the speech goes above
 ROOM_DBFS = -60.0  # RMS of the room tone
 AUDIBLE_DBFS = -46.0  # a 10 ms block above this counts as speech
 BLOCK = SPEECH_RATE // 100
@@ -55,6 +55,10 @@ BLOCK = SPEECH_RATE // 100
 SCALE = 1.5  # portrait pixels to frame pixels
 LEFT, TOP = 50, 20  # frame pixels: where the portrait's corner lies
 PATCH_WIDTH = 840  # frame pixels: the part of the frame that the person can touch
+COVERS = [  # BGR
+    (70, 84, 118), (96, 82, 66), (104, 122, 128), (58, 66, 72), (88, 110, 142), (120, 96, 74),
+]  # fmt: skip
+MISSING_BOOKS = 0.15  # of the places on a shelf
 NECK = (228.0, 185.0)  # portrait pixels: what the head turns about
 
 # Portrait pixels. Outside OUTLINE is never the person, inside CORE always is, GAPS never are.
@@ -65,8 +69,8 @@ OUTLINE = [
 ]  # fmt: skip
 CORE = [
     (170, 50), (225, 30), (280, 55), (285, 105), (258, 140), (252, 178), (290, 210), (297, 250),
-    (335, 275), (348, 340), (400, 350), (445, 363), (474, 393), (491, 440), (491, 511), (40, 511), (35, 460),
-    (55, 300), (100, 245), (125, 195), (150, 165), (186, 165), (182, 130), (165, 95),
+    (335, 275), (348, 340), (400, 350), (445, 363), (474, 393), (491, 440), (491, 511), (40, 511),
+    (35, 460), (55, 300), (100, 245), (125, 195), (150, 165), (186, 165), (182, 130), (165, 95),
 ]  # fmt: skip
 GAPS = [
     [(170, 122), (181, 134), (184, 147), (172, 147)],
@@ -96,21 +100,34 @@ class Piece:
 
 
 TALK = [
-    Line("sentence", "Hi! This is a rough take, with every pause, and every mistake, still in it.", 1.6),
-    Line("sentence", "Let's see what finecut makes of it.", 2.3, "Let's see what fine cut makes of it."),
-    Line("filler", "Um,", 0.6, "Um..."),
+    Line(
+        "sentence",
+        "Hi! This is a rough take, with every pause, and every mistake, still in it.",
+        1.6,
+    ),
+    Line(
+        "sentence",
+        "Let's see what finecut makes of it.",
+        2.3,
+        "Let's see what fine cut makes of it.",
+    ),
+    Line("filler", "Um,", 0.6),
     Line("sentence", "first, it listens to every word, and takes out the silence in between.", 1.1),
-    Line("sentence", "The long pauses go. The natural ones stay.", 1.4),
+    Line("sentence", "Long pauses disappear. Natural ones remain.", 1.4),
     Line("botched", "Then it finds the face, and moves the, the", 1.5),
-    Line("sentence", "Then it finds the face, and moves the picture gently closer, when something matters.", 0.9),
+    Line(
+        "sentence",
+        "Then it finds the face, and moves the picture gently closer, when something matters.",
+        0.9,
+    ),
     Line("sentence", "Subtitles appear word by word, in step with the voice.", 2.5),
     Line("sentence", "And if you change your mind about a single cut,", 0.5),
-    Line("filler", "um,", 0.6, "Um..."),
+    Line("filler", "um,", 0.6),
     Line("sentence", "only the part around it is rendered again.", 1.2),
     Line("sentence", "The picture is encoded just once, so it stays as sharp as you shot it.", 1.8),
     Line("sentence", "This voice is synthetic, and the portrait is a photograph by NASA.", 1.0),
     Line("sentence", "Now, try it on a recording of your own!", 1.4),
-]  # fmt: skip
+]
 
 
 def level(dbfs: float) -> float:
@@ -143,12 +160,10 @@ def at_level(sound: Floats, dbfs: float) -> Floats:
 
 def speak(voice_model: kokoro_onnx.Kokoro, style: Floats, line: Line) -> Floats:
     """``line`` spoken: mono samples at ``SPEECH_RATE``."""
-    filler = line.kind == "filler"
-    speed = FILLER_SPEED if filler else SPEECH_SPEED
-    sound, rate = voice_model.create(line.spoken or line.text, style, speed)
+    sound, rate = voice_model.create(line.spoken or line.text, style, SPEECH_SPEED)
     if rate != SPEECH_RATE:
         raise ValueError(f"the voice speaks at {rate} Hz, not at {SPEECH_RATE} Hz")
-    return at_level(sound, FILLER_DBFS if filler else SPEECH_DBFS)
+    return at_level(sound, FILLER_DBFS if line.kind == "filler" else SPEECH_DBFS)
 
 
 def room_tone(samples: int, rng: np.random.Generator) -> Floats:
@@ -229,14 +244,13 @@ def person_patch(portrait: Bytes) -> Floats:
 def shelves(rng: np.random.Generator) -> tuple[Floats, Floats]:
     """A bookcase on the right, in focus: BGR 0 to 255, and opacity 0 to 1."""
     picture = np.zeros((HEIGHT, WIDTH, 3), np.float32)
-    covers = [(70, 84, 118), (96, 82, 66), (104, 122, 128), (58, 66, 72), (88, 110, 142), (120, 96, 74)]
     cv2.rectangle(picture, (890, 0), (WIDTH, HEIGHT), (44, 52, 62), -1)
     for floor in (160, 350, 540, 730):
         x = 910
         while x < WIDTH:
             width, height = int(rng.integers(16, 44)), int(rng.integers(95, 150))
-            if rng.random() > 0.15:
-                cover = np.array(covers[rng.integers(len(covers))]) * rng.uniform(0.75, 1.2)
+            if rng.random() > MISSING_BOOKS:
+                cover = np.array(COVERS[rng.integers(len(COVERS))]) * rng.uniform(0.75, 1.2)
                 cv2.rectangle(picture, (x, floor - height), (x + width, floor), cover.tolist(), -1)
             x += width + 3
         cv2.rectangle(picture, (890, floor), (WIDTH, floor + 14), (78, 96, 118), -1)
@@ -249,8 +263,10 @@ def backdrop(rng: np.random.Generator) -> Floats:
     """The room behind the person, out of focus: HEIGHT x WIDTH BGR, 0 to 255."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     glow = np.exp(-(((x - 420) / 560) ** 2) - ((y - 240) / 430) ** 2)
-    mottle = cv2.resize(rng.standard_normal((9, 16)).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    wall = np.array([146.0, 155.0, 160.0], np.float32) * (0.72 + 0.45 * glow + 0.02 * mottle)[..., None]
+    spots = rng.standard_normal((9, 16)).astype(np.float32)
+    mottle = cv2.resize(spots, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    shade = 0.72 + 0.45 * glow + 0.02 * mottle
+    wall = np.array([146.0, 155.0, 160.0], np.float32) * shade[..., None]
     books, opacity = shelves(rng)
     room = wall + (books - wall) * opacity[..., None]
     room = cv2.GaussianBlur(room, (0, 0), 13.0)
@@ -262,11 +278,13 @@ def backdrop(rng: np.random.Generator) -> Floats:
 def wander(frames: int, rng: np.random.Generator, hertz: tuple[float, ...]) -> Floats:
     """A slow smooth signal, one value a frame, about -1 to 1: sines and low-passed noise."""
     seconds = np.arange(frames) / FPS
-    waves = sum(np.sin(math.tau * (f * seconds + rng.random())) / (1 + n) for n, f in enumerate(hertz))
+    waves = np.zeros(frames)
+    for n, rate in enumerate(hertz):
+        waves += np.sin(math.tau * (rate * seconds + rng.random())) / (1 + n)
     noise = rng.standard_normal(frames + 8 * FPS)
     window = np.hanning(2 * FPS + 1)
     drift = np.convolve(noise, window / np.linalg.norm(window), "same")[4 * FPS : 4 * FPS + frames]
-    return (0.45 * np.asarray(waves) + 0.35 * drift).astype(np.float32)
+    return (0.45 * waves + 0.35 * drift).astype(np.float32)
 
 
 class Sway:
@@ -331,13 +349,14 @@ def write_wave(path: Path, sound: Floats) -> None:
 def encoder(sound: Path, out: Path) -> list[str]:
     """FFmpeg's arguments: BGR frames on its standard input and ``sound`` become ``out``."""
     picture = ["-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(FPS)]
-    colours = "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"
+    colours = "color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+    convert = "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"
     tags = ["-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709"]
     return [
         imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error",
         *picture, "-i", "pipe:0", "-i", str(sound), "-map", "0:v", "-map", "1:a",
-        "-vf", f"{colours},setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709",
-        "-c:v", "libx264", "-preset", "slow", "-crf", "26", "-g", "60", "-threads", "2",
+        "-vf", f"{convert},setparams=range=tv:{colours}",
+        "-c:v", "libx264", "-preset", "slow", "-crf", "28", "-g", "60", "-threads", "2",
         *tags, "-color_range", "tv",
         "-c:a", "aac", "-b:a", "96k", "-ar", "48000", "-ac", "1",
         "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact",

@@ -219,10 +219,8 @@ def _extended(
     """Return a word's times grown over the sound that goes on at its edges."""
     run = int(np.searchsorted(sound.ends_s, start_s, "right"))
     if run < len(sound.ends_s) and sound.starts_s[run] < start_s:
-        reach_s = max(float(sound.starts_s[run]), before_s)
-        start_s = reach_s if start_s - reach_s <= MAX_EXTENSION_S else start_s
+        start_s = max(float(sound.starts_s[run]), before_s, start_s - MAX_EXTENSION_S)
     run = int(np.searchsorted(sound.starts_s, end_s, "left")) - 1
     if run >= 0 and sound.ends_s[run] > end_s:
-        reach_s = min(float(sound.ends_s[run]), after_s)
-        end_s = reach_s if reach_s - end_s <= MAX_EXTENSION_S else end_s
+        end_s = min(float(sound.ends_s[run]), after_s, end_s + MAX_EXTENSION_S)
     return start_s, end_s

@@ -158,19 +158,17 @@ def _halved(words: Sequence[TimelineWord], block: range) -> Iterator[range]:
 
 def _break_cost(word: TimelineWord, after: TimelineWord, rate: Fraction) -> float:
     """Return what a cue's end between two words costs the reader; a line's end costs half."""
-    if ONLY_CLOSING.fullmatch(after.text):
-        return 50.0
-    if ends_sentence(word.text):
-        return 0.0
-    if CLAUSE_END.search(word.text):
-        return 1.0
-    if (after.start_frame - word.end_frame) / rate >= PAUSE_S:
-        return 1.5
-    if word.ends_phrase:
-        return 2.0
-    if word.text.lower() in LEADING_WORDS:
-        return 8.0
-    return 3.0 if after.text.lower() in LEADING_WORDS else 5.0
+    pause_s = (after.start_frame - word.end_frame) / rate
+    signs = (
+        (ONLY_CLOSING.fullmatch(after.text), 50.0),
+        (ends_sentence(word.text), 0.0),
+        (CLAUSE_END.search(word.text), 1.0),
+        (pause_s >= PAUSE_S, 1.5),
+        (word.ends_phrase, 2.0),
+        (word.text.lower() in LEADING_WORDS, 8.0),
+        (after.text.lower() in LEADING_WORDS, 3.0),
+    )
+    return next((cost for found, cost in signs if found), 5.0)
 
 
 class _Breaker:

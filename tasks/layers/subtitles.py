@@ -16,6 +16,7 @@ import pysubs2
 
 from tasks.layers.cues import Cue, TimelineWord, line_text, spaced
 from tasks.layers.phrasing import cues_from_words
+from tasks.layers.wording import clean_text
 from tasks.settings import SubtitleSettings
 from tasks.timeline.time import FrameGrid, round_half_up
 
@@ -98,7 +99,7 @@ def subtitle_style(settings: SubtitleSettings, width_px: int, height_px: int) ->
     )
 
 
-def subtitle_layer(
+def subtitle_layer(  # noqa: PLR0913 - each is a fact of its own, and named at the call
     words: Sequence[TimelineWord],
     rate: Fraction,
     settings: SubtitleSettings,
@@ -112,7 +113,12 @@ def subtitle_layer(
 
     Args:
         words: what is said, in timeline frames and order.
+        rate: timeline frames per second.
+        settings: how they look and read.
+        width_px: width of the picture they are drawn on.
+        height_px: its height.
         measure: ``measure(text, size_px)`` returns the width in pixels of a text in the font.
+        timeline_frames: length of the timeline; nothing is shown from there on.
     """
     style = subtitle_style(settings, width_px, height_px)
     cues = cues_from_words(
@@ -217,7 +223,7 @@ def _mid_frame_ms(frame: int, rate: Fraction) -> int:
 
 def _ass_style(style: SubtitleStyle) -> pysubs2.SSAStyle:
     return pysubs2.SSAStyle(
-        fontname=style.font.replace(",", " "),
+        fontname=clean_text(style.font).replace(",", " "),
         fontsize=round(style.size_px * LINE_HEIGHT_EM, 2),
         bold=True,
         primarycolor=pysubs2.Color(*bytes.fromhex(style.color[1:])),

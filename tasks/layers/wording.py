@@ -17,13 +17,14 @@ UNSPACED = re.compile(
     "\uff01-\uff65\U00020000-\U0003ffff]"
 )
 """Thai, Lao, Burmese, Khmer, Chinese and Japanese: written without spaces between words."""
-LEADING_WORDS = frozenset(
-    "and or but nor so because that which who when where while if as than of in on at to for from "
-    "with by about into over after before the a an und oder aber weil dass wenn als von im am auf "
-    "zu mit für der die das ein eine et ou mais que qui quand si de du des en dans sur pour avec "
-    "le la les un une y o pero porque cuando con por para el los las e mas quando com em no na os "
-    "um uma il lo gli i ma che di da per".split()
-)
+_LEADING = """
+and or but nor so because that which who when where while if as than of in on at to for from
+with by about into over after before the a an und oder aber weil dass wenn als von im am auf zu
+mit für der die das ein eine et ou mais que qui quand si de du des en dans sur pour avec le la
+les un une y o pero porque cuando con por para el los las e mas quando com em no na os um uma il
+lo gli i ma che di da per
+"""
+LEADING_WORDS = frozenset(_LEADING.split())
 """Conjunctions, prepositions, articles: they lean on what follows (en, de, fr, es, pt, it)."""
 
 

@@ -241,7 +241,8 @@ def _native(container: InputContainer, audio: AudioStream) -> Iterator[np.ndarra
     tolerance = 0  # The first sample lies where it lies; rounding is forgiven after it.
     at = 0
     zero_s: Fraction | None = None
-    for time_s, block in _converted(container, audio):
+    for time_s, decoded in _converted(container, audio):
+        block = decoded
         if time_s is not None:
             if zero_s is None:
                 zero_s = time_s - audio.start_s
@@ -250,7 +251,7 @@ def _native(container: InputContainer, audio: AudioStream) -> Iterator[np.ndarra
                 yield from _zeros(block.shape[0], due - at)
                 at = due
             elif due < at - tolerance:
-                block = block[:, at - due :]
+                block = decoded[:, at - due :]
             tolerance = int(TOLERANCE_S * rate_hz)
         at += block.shape[1]
         if block.shape[1]:

@@ -207,14 +207,15 @@ def _detector(model: Path, min_score: float) -> Iterator[Detect]:
     def detect(picture: Picture) -> list[FaceBox]:
         image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture)
         height_px, width_px = picture.shape[:2]
-        return [_box(found, width_px, height_px) for found in detector.detect(image).detections]
+        with _quiet():  # it may talk at any run, about how the picture lies in memory
+            result = detector.detect(image)
+        return [_box(found, width_px, height_px) for found in result.detections]
 
     with _quiet():
         try:
             detector = face_detector.FaceDetector.create_from_options(options)
         except (ValueError, RuntimeError, OSError) as error:
             raise Missing(f"{model} is no face model: {error}", "fetch it anew") from error
-        detect(np.zeros((64, 64, 3), np.uint8))  # the first run talks, too
     try:
         yield detect
     finally:

@@ -110,7 +110,7 @@ def _append(
         total_bytes = done_bytes + int(length) if length else file.size_bytes
         with part.open("r+b" if resumes else "wb") as handle:
             handle.seek(done_bytes)
-            for block in response.iter_raw(BLOCK_BYTES):
+            for block in response.iter_raw():
                 handle.write(block)
                 done_bytes += len(block)
                 if file.size_bytes is not None and done_bytes > file.size_bytes:

@@ -64,6 +64,14 @@ def measurer(family: str) -> Callable[[str, int], float]:
     return lambda text, size_px: measure(text, size_px) * OTHER_FAMILY_MARGIN
 
 
+def uncovered(text: str) -> str:
+    """Return the characters of a text, each once, that the bundled font does not cover.
+
+    They are drawn with a font of this machine, or as boxes where it has none.
+    """
+    return "".join(dict.fromkeys(c for c in text if not _covers(c) and not _is_mark(c)))
+
+
 @cache
 def _font() -> FreeTypeFont:
     from PIL import ImageFont
@@ -74,8 +82,16 @@ def _font() -> FreeTypeFont:
 @cache
 def _advance_em(char: str) -> float:
     """Return how far a character moves the pen, in em."""
-    if any(first <= ord(char) <= last for first, last in _COVERED):
+    if _covers(char):
         return _font().getlength(char) / _MEASURED_EM
-    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+    if _is_mark(char):
         return 0.0
     return 1.1 if unicodedata.east_asian_width(char) in "WF" else 0.8
+
+
+def _covers(char: str) -> bool:
+    return any(first <= ord(char) <= last for first, last in _COVERED)
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char) in ("Mn", "Me", "Cf")

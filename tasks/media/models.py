@@ -106,7 +106,7 @@ def _fetch(model: Model, progress: Progress | None) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Two processes that want the same model write to the same part file: one at a time.
-        with FileLock(folder / ".lock"):
+        with FileLock(folder.with_name(f".{model.name}.lock")):
             _fetch_locked(model, folder, _Count(model, progress))
     except OSError as error:
         raise BadInput(

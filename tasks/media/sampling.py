@@ -132,9 +132,9 @@ class _Sampler:
 
     def _due(self, frames: list[av.VideoFrame], step_s: float) -> Iterator[_Timed]:
         for frame in frames:
-            if frame.pts is None or frame.time_base is None:
+            if frame.pts is None:
                 continue
-            at_s = float(frame.pts * frame.time_base)
+            at_s = float(frame.pts * self.stream.time_base)  # a drained frame has no time base
             if at_s >= self.last_s + step_s:
                 self.last_s = at_s
                 yield at_s, frame

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 
 from tasks.timeline.model import Clip, Source, Timeline
 from tasks.timeline.time import round_half_up
-from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def sound_segments(
         frame += frames
     half = round_half_up(Fraction(crossfade_s) * sample_rate_hz / 2)
     lengths = [end - start for _, start, end, _ in spans]
-    fades = [2 * min(half, a // 2, b // 2) for a, b in zip(lengths, lengths[1:], strict=False)]
+    fades = [2 * min(half, a // 2, b // 2) for a, b in pairwise(lengths)]
     return tuple(
         SoundSegment(*span, fade_in_samples=before, fade_out_samples=after)
         for span, before, after in zip(spans, [0, *fades], [*fades, 0], strict=True)

@@ -42,6 +42,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 RATE = Fraction(30)
 RATES = [Fraction(24000, 1001), Fraction(25), Fraction(60000, 1001), Fraction(120), Fraction(240)]
 SETTINGS = SubtitleSettings()
+SHAPING = "shaping=complex"
 Frames = NDArray[np.uint8]
 
 
@@ -55,15 +56,15 @@ def said(text: str, *, rate: Fraction = RATE, start_frame: int = 15) -> list[Tim
     return words
 
 
-def cues_of(words: list[TimelineWord], line_px: float = 1150, **changes: object) -> list[Cue]:
+def cues_of(words: list[TimelineWord], line_px: float = 1150, **changes: int) -> list[Cue]:
     """Return the cues of words for a 1280x720 picture, unless told otherwise."""
     chosen = SETTINGS.model_copy(update=changes)
     measure = partial(fonts.measure, size_px=40)
     return list(cues_from_words(words, RATE, chosen, line_px=line_px, measure=measure))
 
 
-def lines_of(text: str, **changes: object) -> list[list[str]]:
-    return [[line_text(line) for line in cue.lines] for cue in cues_of(said(text), **changes)]
+def lines_of(text: str) -> list[list[str]]:
+    return [[line_text(line) for line in cue.lines] for cue in cues_of(said(text))]
 
 
 # --- phrasing
@@ -349,10 +350,12 @@ def drawn(
     size: tuple[int, int],
     frames: range,
     rate: Fraction = RATE,
+    *,
     color: str = "gray",
+    name: str = "ass",
     env: dict[str, str] | None = None,
 ) -> Frames:
-    """Return the luma of a range of timeline frames of plain colour, drawn by FFmpeg in one piece."""
+    """Return the luma of a range of timeline frames of plain colour, drawn by FFmpeg at once."""
     text = ass_document(
         layer,
         rate=rate,
@@ -365,7 +368,7 @@ def drawn(
     if not (tmp_path / "fonts").exists():
         (tmp_path / "fonts").symlink_to(fonts.FONTS_DIR)
     k = clock_stretch(rate)
-    graph = f"setpts=PTS*{k},subtitles=filename=chunk.ass:fontsdir=fonts,setpts=PTS/{k}"
+    graph = f"setpts=PTS*{k},{name}=filename=chunk.ass:fontsdir=fonts:{SHAPING},setpts=PTS/{k}"
     source = f"color={color}:s={size[0]}x{size[1]}:r={rate}"
     # fmt: off
     command = [
@@ -394,7 +397,7 @@ def taller_twin(font: bytes) -> bytes:
 
 
 def ink(picture: Frames) -> tuple[int, int, int, int]:
-    """Return left, right, top and bottom of what differs from the plain ground by more than a haze."""
+    """Return left, right, top and bottom of what differs clearly from the ground."""
     rows, cols = np.nonzero(np.abs(picture.astype(int) - int(picture[0, 0])) > 40)
     return int(cols.min()), int(cols.max()), int(rows.min()), int(rows.max())
 
@@ -428,8 +431,14 @@ def test_one_piece_is_many_pieces(tmp_path: Path) -> None:
     assert len({picture.tobytes() for picture in whole}) > 10
 
 
+def test_both_of_ffmpegs_filters_draw_the_same(tmp_path: Path) -> None:
+    layer = layer_of()
+    draw = partial(drawn, tmp_path, layer, (320, 180), range(layer.cues[0].end_frame + 3))
+    assert np.array_equal(draw(name="ass"), draw(name="subtitles"))
+
+
 def test_lighting_a_word_moves_no_other(tmp_path: Path) -> None:
-    size, words = (960, 540), "Wave: To AVAIL, fi Tyto".split()
+    size, words = (960, 540), ["Wave:", "To", "AVAIL,", "fi", "Tyto"]
     line = tuple(CueWord(text, 4 * n, 4 * n + 4) for n, text in enumerate(words))
     layer = SubtitleLayer(subtitle_style(SETTINGS, *size), (Cue(0, 20, (line,)),))
     unlit = replace(layer, style=replace(layer.style, highlight=layer.style.color))
@@ -477,7 +486,7 @@ def test_every_line_lies_in_the_title_safe_area(
         )[0]
         left, right, top, bottom = ink(picture)
         assert size[0] * 0.05 - 1 <= left and right <= size[0] * 0.95 + 1
-        assert 0 < top and bottom < size[1] - 1
+        assert top > 0 and bottom < size[1] - 1
 
 
 def test_the_bundled_font_wins_over_one_of_the_machine_with_its_name(tmp_path: Path) -> None:
@@ -520,3 +529,22 @@ def test_the_measure_grows_with_size_and_counts_marks_as_nothing() -> None:
     assert fonts.measure("e\u0301", 40) == pytest.approx(fonts.measure("e", 40))
     assert fonts.measure("今", 40) >= 40
     assert fonts.measurer("Arial")("a", 40) > fonts.measurer("Inter")("a", 40)
+
+
+def test_characters_that_need_a_font_of_the_machine_are_named() -> None:
+    assert fonts.uncovered("Tiếng “café” — Привет 今天 今 👍🏽\u200d") == "今天👍🏽"
+
+
+@pytest.mark.parametrize("char", "aWéßđЖΩ€→…“½⁠")
+def test_the_bundled_font_draws_what_it_is_said_to_cover(char: str) -> None:
+    from PIL import ImageFont
+
+    font = ImageFont.truetype(str(fonts.FONT_FILE), 100)
+    assert fonts.uncovered(char) == ""
+    assert bytes(font.getmask(char)) != bytes(font.getmask("\uffff"))
+
+
+def test_a_font_name_cannot_carry_lines_of_its_own() -> None:
+    layer = layer_of(font="Inter\nDialogue: 0,0:00:00.00,9:00:00.00,Default,,0,0,0,,spam")
+    text = ass_document(layer, rate=RATE, width_px=320, height_px=180, start_frame=0, end_frame=1)
+    assert "\nDialogue" not in text

@@ -1,0 +1,86 @@
+"""Timeline, words and faces into the render plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prefect import task
+
+from tasks.analysis.faces import FaceTrack
+from tasks.analysis.transcript import Word
+from tasks.caching import STEP, Result, computed, off
+from tasks.layers.placing import timeline_words
+from tasks.layers.subtitles import SubtitleLayer, subtitle_layer
+from tasks.layers.zoom import ZoomLayer, zoom_layer
+from tasks.media.fonts import measurer
+from tasks.render.plan import RenderPlan, canvas_for, encoding_for, sound_for
+from tasks.run import Held, Run
+from tasks.settings import EditSettings
+from tasks.timeline.model import Canvas, Cut, Source, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was found and decided, from which the plan is made."""
+
+    sources: tuple[Source, ...]
+    timeline: Timeline
+    cuts: tuple[Cut, ...]
+    words: tuple[tuple[Word, ...], ...]
+    """Of each source, in source time."""
+    faces: tuple[FaceTrack, ...]
+
+
+def _zoom(run: Run, decided: Decided, canvas: Canvas, settings: EditSettings) -> ZoomLayer | None:
+    if not settings.zoom.enabled or settings.zoom.max == 1.0:
+        off(run, "zoom")
+        return None
+    make = lambda: zoom_layer(  # noqa: E731 - it is timed, and needs all of these
+        decided.timeline, decided.sources, decided.faces, canvas, settings.zoom
+    )
+    return computed(run, "zoom", make).value
+
+
+def _subtitles(
+    run: Run, decided: Decided, canvas: Canvas, settings: EditSettings
+) -> SubtitleLayer | None:
+    words = timeline_words(decided.words, decided.timeline, decided.sources)
+    if not settings.subtitles.enabled or not words:
+        off(run, "subtitles")
+        return None
+    make = lambda: subtitle_layer(  # noqa: E731 - it is timed, and needs all of these
+        words,
+        decided.timeline.rate,
+        settings.subtitles,
+        width_px=canvas.width_px,
+        height_px=canvas.height_px,
+        measure=measurer(settings.subtitles.font),
+        timeline_frames=decided.timeline.frames,
+    )
+    return computed(run, "subtitles", make).value
+
+
+@task(name="plan", **STEP)
+def plan_render(run: Run, held: Held[Decided], settings: EditSettings) -> Held[RenderPlan]:
+    """Return the render plan."""
+    decided = held.value
+    canvas = canvas_for(decided.sources, settings.render)
+    plan = RenderPlan(
+        sources=decided.sources,
+        canvas=canvas,
+        timeline=decided.timeline,
+        cuts=decided.cuts,
+        zoom=_zoom(run, decided, canvas, settings),
+        subtitles=_subtitles(run, decided, canvas, settings),
+        sound=sound_for(decided.sources, settings.sound),
+        encoding=encoding_for(settings.render, canvas.rate),
+        min_chunk_frames=max(1, round(settings.render.min_chunk * canvas.rate)),
+        max_chunk_frames=max(3, round(settings.render.max_chunk * canvas.rate)),
+    )
+    return Held(plan)
+
+
+def sources_of(sources: Sequence[Source]) -> list[dict[str, str]]:
+    """Return the footage as the report names it."""
+    return [{"name": source.name, "digest": source.digest} for source in sources]

@@ -1,0 +1,184 @@
+"""The report of an edit: what was cut and why, what each step cost, what was checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.render.plan import RenderPlan
+from tasks.timeline.document import to_document
+from tasks.timeline.model import Check, Timeline
+
+SCHEMA = "finecut/Report.1"
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """One step as the report shows it; several runs of a step are added up."""
+
+    step: str
+    state: str
+    seconds: float
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run cost this process and its children."""
+
+    wall_s: float
+    cpu_s: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to; everything about it that is not in the plan."""
+
+    output: str | None
+    output_bytes: int
+    chunks: int
+    chunks_rendered: int
+    steps: tuple[StepLine, ...]
+    checks: tuple[Check, ...]
+    warnings: tuple[str, ...]
+    paths: Mapping[str, str]
+    """Where each source lies, by digest."""
+    artifacts: Mapping[str, str]
+    cost: Cost
+
+
+def kept_ranges(plan: RenderPlan) -> list[list[float | int]]:
+    """Return ``[source, in_s, out_s]`` of each clip, in source time and timeline order."""
+    timeline: Timeline = plan.timeline
+    out: list[list[float | int]] = []
+    for clip in timeline.clips:
+        grid = plan.sources[clip.source].grid(timeline.rate)
+        in_s, out_s = grid.time_of(clip.source_in), grid.time_of(clip.source_out)
+        out.append([clip.source, round(float(in_s), 6), round(float(out_s), 6)])
+    return out
+
+
+def report_document(plan: RenderPlan, outcome: Outcome) -> dict[str, Any]:
+    """Return the report as JSON: what ``--json`` prints and the report file holds."""
+    return {
+        "ok": True,
+        "schema": SCHEMA,
+        "output": outcome.output,
+        "summary": _summary(plan, outcome),
+        "steps": [
+            {"step": s.step, "state": s.state, "seconds": s.seconds, "count": s.count}
+            for s in outcome.steps
+        ],
+        "sources": [
+            {
+                "path": outcome.paths.get(source.digest, source.name),
+                "digest": source.digest,
+                "duration_s": round(float(source.duration_s), 3),
+            }
+            for source in plan.sources
+        ],
+        "kept": kept_ranges(plan),
+        "cuts": [
+            {
+                "id": cut.id,
+                "source": cut.source,
+                "in_s": cut.start_s,
+                "out_s": cut.end_s,
+                "reason": cut.reason,
+                "detail": cut.detail,
+            }
+            for cut in plan.cuts
+        ],
+        "checks": [
+            {"check": c.check, "ok": c.ok, "expected": c.expected, "got": c.got}
+            for c in outcome.checks
+        ],
+        "warnings": list(outcome.warnings),
+        "artifacts": dict(outcome.artifacts),
+    }
+
+
+def _summary(plan: RenderPlan, outcome: Outcome) -> dict[str, Any]:
+    source_s = sum(float(source.duration_s) for source in plan.sources)
+    return {
+        "source_s": round(source_s, 3),
+        "output_s": round(float(plan.timeline.grid.time_of(plan.timeline.frames)), 3),
+        "frames": plan.timeline.frames,
+        "fps": str(plan.timeline.rate),
+        "width": plan.canvas.width_px,
+        "height": plan.canvas.height_px,
+        "cuts": len(plan.cuts),
+        "chunks": outcome.chunks,
+        "chunks_rendered": outcome.chunks_rendered,
+        "encoder": plan.encoding.encoder,
+        "preset": plan.encoding.preset,
+        "crf": plan.encoding.crf,
+        "output_bytes": outcome.output_bytes,
+        "wall_s": round(outcome.cost.wall_s, 2),
+        "cpu_s": round(outcome.cost.cpu_s, 2),
+        "peak_memory_mb": round(outcome.cost.peak_memory_mb, 1),
+    }
+
+
+def report_markdown(report: Mapping[str, Any]) -> str:
+    """Return the report as Markdown."""
+    summary = report["summary"]
+    went_s = summary["source_s"] - summary["output_s"]
+    lines = [
+        f"# {_cell(report['output'] or 'Plan')}",
+        "",
+        f"**{clock(summary['source_s'])} → {clock(summary['output_s'])}** "
+        f"({summary['cuts']} cuts took out {went_s:.1f} s), {summary['frames']} frames at "
+        f"{summary['fps']} fps, {summary['width']}×{summary['height']}, "
+        f"{summary['output_bytes'] / 1e6:.1f} MB.",
+        "",
+        f"{summary['encoder']} {summary['preset']}, CRF {summary['crf']:g}; "
+        f"{summary['chunks_rendered']} of {summary['chunks']} chunks rendered; "
+        f"{summary['wall_s']:.1f} s, {summary['cpu_s']:.1f} s of CPU, "
+        f"{summary['peak_memory_mb']:.0f} MB at most.",
+    ]
+    if report["warnings"]:
+        lines += ["", "## Warnings", "", *(f"- {_cell(text)}" for text in report["warnings"])]
+    lines += _table("Checks", ("check", "ok", "expected", "got"), report["checks"])
+    lines += _table("Steps", ("step", "state", "seconds", "count"), report["steps"])
+    cuts = [
+        {**cut, "from": clock(cut["in_s"]), "to": clock(cut["out_s"])} for cut in report["cuts"]
+    ]
+    lines += _table("What was cut", ("id", "source", "from", "to", "reason", "detail"), cuts)
+    return "\n".join(lines) + "\n"
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    return [
+        "",
+        f"## {title}",
+        "",
+        f"| {' | '.join(columns)} |",
+        f"|{' --- |' * len(columns)}",
+        *("| " + " | ".join(_cell(row[column]) for column in columns) + " |" for row in rows),
+    ]
+
+
+def _cell(value: Any) -> str:
+    """Return a value as text that cannot break out of a Markdown table or become a link or tag."""
+    text = {True: "yes", False: "no"}.get(value) if isinstance(value, bool) else str(value)
+    escaped = str(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    return escaped.replace("<", "&lt;").replace("[", "\\[")
+
+
+def clock(time_s: float) -> str:
+    """Return a time as ``m:ss.s`` or ``h:mm:ss.s``."""
+    tenths = round(time_s * 10)
+    minutes, tenths = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{tenths // 10:02d}.{tenths % 10}"
+    return f"{hours}:{minutes:02d}:{seconds}" if hours else f"{minutes}:{seconds}"
+
+
+def plan_document(plan: RenderPlan) -> dict[str, Any]:
+    """Return the plan as a document that can be read, edited and rendered later or elsewhere."""
+    return to_document(plan)

@@ -1,0 +1,142 @@
+"""What lies beside the finished film: plan, transcript, subtitles, report; and Prefect's artifact."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+
+from tasks.analysis.transcript import Transcript
+from tasks.caching import STEP
+from tasks.layers.subtitles import srt_document, vtt_document
+from tasks.media.files import write_text
+from tasks.render.plan import RenderPlan
+from tasks.render.report import (
+    Cost,
+    Outcome,
+    StepLine,
+    plan_document,
+    report_document,
+    report_markdown,
+)
+from tasks.run import Held, Run, StepRecord
+from tasks.timeline.document import to_document
+from tasks.timeline.model import Check
+
+
+def pretty(document: Any) -> str:
+    """Return JSON for people to read."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def artifact_paths(folder: Path, plan: RenderPlan, has_words: bool) -> dict[str, str]:
+    """Return the files beside the film, by what they are."""
+    names = {"plan": "plan.json", "report": "report.json", "report_markdown": "report.md"}
+    if has_words:
+        names["transcript"] = "transcript.json"
+    if plan.subtitles is not None:
+        names |= {"srt": "subtitles.srt", "vtt": "subtitles.vtt"}
+    return {kind: str(folder / name) for kind, name in names.items()}
+
+
+def write_artifacts(
+    paths: Mapping[str, str], plan: RenderPlan, transcripts: Sequence[Transcript]
+) -> None:
+    """Write all but the report."""
+    write_text(Path(paths["plan"]), pretty(plan_document(plan)))
+    if "transcript" in paths:
+        documents = [to_document(transcript) for transcript in transcripts]
+        write_text(Path(paths["transcript"]), pretty(documents))
+    if plan.subtitles is not None and "srt" in paths:
+        rate = plan.timeline.rate
+        write_text(Path(paths["srt"]), srt_document(plan.subtitles.cues, rate))
+        write_text(Path(paths["vtt"]), vtt_document(plan.subtitles.cues, rate))
+
+
+def step_lines(records: Sequence[StepRecord]) -> tuple[StepLine, ...]:
+    """Return the records, those of one step and one state added up, in order of first finish."""
+    sums: dict[tuple[str, str], StepLine] = {}
+    for record in records:
+        at = (record.step, record.state)
+        before = sums.get(at, StepLine(record.step, record.state, 0.0, 0))
+        seconds = round(before.seconds + record.seconds, 3)
+        sums[at] = StepLine(record.step, record.state, seconds, before.count + 1)
+    return tuple(sums.values())
+
+
+def cost(run: Run) -> Cost:
+    """Return what the run cost: wall time, CPU of this process and its children, peak memory."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    # Linux counts ru_maxrss in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = own.ru_maxrss * unit + run.peak_children_bytes
+    return Cost(time.monotonic() - run.started_s, cpu_s - run.cpu_before_s, peak / 2**20)
+
+
+def children_bytes() -> int:
+    """Return the memory that this process's children hold now."""
+    total = 0
+    for child in psutil.Process().children(recursive=True):
+        try:
+            total += child.memory_info().rss
+        except psutil.Error:
+            continue
+    return total
+
+
+@task(name="report", **STEP)
+def write_report(
+    run: Run,
+    held_plan: Held[RenderPlan],
+    transcripts: Held[Sequence[Transcript]],
+    checks: Held[Sequence[Check]],
+    output: Path | None,
+    folder: Path | None,
+    chunks: tuple[int, int],
+) -> Held[dict[str, Any]]:
+    """Write the files beside the film and return the report.
+
+    Args:
+        run: the run.
+        held_plan: the render plan.
+        transcripts: of each source.
+        checks: what the film was checked for; empty where none was made.
+        output: the film; none where none was made.
+        folder: where the files go; none: nowhere.
+        chunks: how many chunks the film has, and how many were rendered.
+    """
+    plan = held_plan.value
+    has_words = any(transcript.words for transcript in transcripts.value)
+    paths = artifact_paths(folder, plan, has_words) if folder else {}
+    if folder:
+        write_artifacts(paths, plan, transcripts.value)
+    warnings = [*(text for source in plan.sources for text in source.warnings), *run.warnings]
+    outcome = Outcome(
+        output=str(output) if output else None,
+        output_bytes=output.stat().st_size if output else 0,
+        chunks=chunks[0],
+        chunks_rendered=chunks[1],
+        steps=step_lines(run.records),
+        checks=tuple(checks.value),
+        warnings=tuple(dict.fromkeys(warnings)),
+        paths={digest: str(path) for digest, path in run.footage.items()},
+        artifacts=paths,
+        cost=cost(run),
+    )
+    report = report_document(plan, outcome)
+    markdown = report_markdown(report)
+    if folder:
+        write_text(Path(paths["report"]), pretty(report))
+        write_text(Path(paths["report_markdown"]), markdown)
+    create_markdown_artifact(markdown, key="finecut-report", description="What the edit did")
+    return Held(report)
