@@ -8,7 +8,8 @@ from prefect import task
 
 from tasks.analysis.faces import FaceSamples, FaceTrack
 from tasks.analysis.subject import follow_subject
-from tasks.caching import STEP, Made, Result, remembered
+from tasks.caching import STEP, Made, Result, degraded, remembered
+from tasks.errors import Missing
 from tasks.keys import step_key
 from tasks.media import models
 from tasks.media.faces import check_available, detect_faces
@@ -24,13 +25,15 @@ MODEL = "face-full-range"
 def find_faces(run: Run, held_source: Held[Source], settings: FaceSettings) -> Result[FaceTrack]:
     """Return the path of the face that is followed through a source.
 
-    Raises:
-        MissingLibrary: MediaPipe cannot be loaded on this machine.
-        Missing: the model is not there and cannot be fetched.
+    Without MediaPipe's libraries or its model there is no face, and a warning says what to do.
     """
     source = held_source.value
-    check_available()
-    model = models.model_path(MODEL)
+    try:
+        check_available()
+        model = models.model_path(MODEL)
+    except Missing as error:
+        degraded(run, "faces", f"zooms centre the frame: {error.message} ({error.hint})")
+        return Result(FaceTrack(()), run.records[-1])
     key = step_key(
         "faces",
         inputs={"file": source.digest, "video": to_document(source.video)},

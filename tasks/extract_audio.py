@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prefect import task
 
-from tasks.analysis.loudness import level_meter
+from tasks.analysis.loudness import levels_db
 from tasks.caching import STEP, Made, Result, remembered
 from tasks.keys import step_key
 from tasks.media.audio import extract_analysis_audio, iter_analysis
@@ -39,7 +39,7 @@ class AnalysisAudio:
 def _extract(run: Run, source: Source, folder: Path) -> Made:
     flac, levels = folder / "audio.flac", folder / "levels.npy"
     extract_analysis_audio(run.footage[source.digest], source, flac)
-    np.save(levels, level_meter(iter_analysis(flac, BLOCK_S)))
+    np.save(levels, levels_db(iter_analysis(flac, BLOCK_S)))
     return Made({"digest": file_digest(flac)}, {"flac": flac, "levels": levels})
 
 

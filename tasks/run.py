@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import resource
 import threading
+import time
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
+
+import psutil
 
 from tasks.errors import Interrupted
 from tasks.media.store import ProcessingCache, default_folder
@@ -67,6 +72,55 @@ def listening(listener: Listener) -> Iterator[None]:
         _listener.reset(token)
 
 
+def cpu_s() -> float:
+    """Return the CPU seconds that this process and the children it waited for have used."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+class PeakMemory:
+    """The most memory that this process and its children held together, looked at twice a second."""
+
+    def __init__(self) -> None:
+        self.peak_bytes = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        process = psutil.Process()
+        while True:
+            self.peak_bytes = max(self.peak_bytes, _tree_bytes(process))
+            if self._done.wait(0.5):
+                return
+
+    def stop(self) -> int:
+        """Stop looking and return the peak in bytes."""
+        self._done.set()
+        self._thread.join()
+        return self.peak_bytes
+
+
+def _tree_bytes(process: psutil.Process) -> int:
+    total = 0
+    for member in (process, *process.children(recursive=True)):
+        try:
+            total += member.memory_info().rss
+        except psutil.Error:
+            continue
+    return total
+
+
+_active: weakref.WeakSet[Run] = weakref.WeakSet()
+
+
+def stop_all() -> None:
+    """Stop every run of this process: what is finished is kept, every FFmpeg is ended."""
+    for run in list(_active):
+        run.stop()
+
+
 class Run:
     """One run. A plain class, so that Prefect hands it to tasks without looking inside."""
 
@@ -77,10 +131,14 @@ class Run:
         self.listener = _listener.get()
         self.records: list[StepRecord] = []
         self.warnings: list[str] = []
+        self.started_s = time.monotonic()
+        self.cpu_before_s = cpu_s()
+        self.frames_total = 0
+        self.memory = PeakMemory()
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._frames_done = 0
-        self.frames_total = 0
+        _active.add(self)
 
     def cancelled(self) -> bool:
         return self._stop.is_set()

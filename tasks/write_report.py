@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import resource
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
@@ -27,7 +24,7 @@ from tasks.render.report import (
     report_document,
     report_markdown,
 )
-from tasks.run import Held, Run, StepRecord
+from tasks.run import Held, Run, StepRecord, cpu_s
 from tasks.timeline.document import to_document
 from tasks.timeline.model import Check
 
@@ -74,24 +71,8 @@ def step_lines(records: Sequence[StepRecord]) -> tuple[StepLine, ...]:
 
 def cost(run: Run) -> Cost:
     """Return what the run cost: wall time, CPU of this process and its children, peak memory."""
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-    # Linux counts ru_maxrss in KiB, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = own.ru_maxrss * unit + run.peak_children_bytes
-    return Cost(time.monotonic() - run.started_s, cpu_s - run.cpu_before_s, peak / 2**20)
-
-
-def children_bytes() -> int:
-    """Return the memory that this process's children hold now."""
-    total = 0
-    for child in psutil.Process().children(recursive=True):
-        try:
-            total += child.memory_info().rss
-        except psutil.Error:
-            continue
-    return total
+    wall_s = time.monotonic() - run.started_s
+    return Cost(wall_s, cpu_s() - run.cpu_before_s, run.memory.stop() / 2**20)
 
 
 @task(name="report", **STEP)

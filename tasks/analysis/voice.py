@@ -20,22 +20,27 @@ MIN_SPEECH_S = 0.1
 MIN_PAUSE_S = 0.1
 """Speech that pauses for less than this goes on (Silero's default)."""
 
+MAX_CLIP_S = 28.0
+"""Two seconds less than Whisper looks at."""
+LONG_PAUSE_S = 3.0
+PAUSE_S = 1.0
+FULL_CLIP_S = 10.0
+"""Clips cost about the same whatever their length: a clip this long has earned its cost."""
+CLIP_PAD_S = 0.3
+
 
 def speech_spans(
     probabilities: np.ndarray,
     *,
     step_s: float = VOICE_STEP_S,
-    speech: float = SPEECH_PROBABILITY,
-    silence: float = SILENCE_PROBABILITY,
     min_speech_s: float = MIN_SPEECH_S,
     min_pause_s: float = MIN_PAUSE_S,
     pad_s: float = 0.0,
 ) -> tuple[Span, ...]:
     """Return where somebody speaks, in order, none touching another.
 
-    Speech begins with a step of at least `speech` and ends before the first one below `silence`
-    (hysteresis, as in Silero's reference code). Spans nearer than `min_pause_s` become one; what
-    is then shorter than `min_speech_s` is dropped; the rest grows by `pad_s` on either side.
+    Speech begins with a step of at least `SPEECH_PROBABILITY` and ends before the first one below
+    `SILENCE_PROBABILITY` (hysteresis, as in Silero's reference code). Spans nearer than `min_pause_s` become one; what is then shorter than `min_speech_s` is dropped; the rest grows by `pad_s` on either side.
 
     Args:
         probabilities: shape (steps,), 0 to 1; step `i` covers ``[i, i + 1) * step_s``.
@@ -43,9 +48,9 @@ def speech_spans(
     found: list[Span] = []
     start: int | None = None
     for step, probability in enumerate(probabilities):
-        if start is None and probability >= speech:
+        if start is None and probability >= SPEECH_PROBABILITY:
             start = step
-        elif start is not None and probability < silence:
+        elif start is not None and probability < SILENCE_PROBABILITY:
             found.append(Span(start * step_s, step * step_s))
             start = None
     whole_s = len(probabilities) * step_s
@@ -58,21 +63,14 @@ def speech_spans(
 
 
 def speech_clips(
-    spans: tuple[Span, ...],
-    duration_s: float,
-    *,
-    max_clip_s: float = 28.0,
-    max_pause_s: float = 3.0,
-    pause_s: float = 1.0,
-    full_clip_s: float = 10.0,
-    pad_s: float = 0.3,
+    spans: tuple[Span, ...], duration_s: float, *, pad_s: float = CLIP_PAD_S
 ) -> tuple[Span, ...]:
     """Return the pieces of a sound that are transcribed one by one: speech, without long pauses.
 
     A speech model looks at 30 s at once and is led astray by long pauses: it hears words in them,
-    or moves the words beside them into them. So a clip ends before a pause of `max_pause_s`, before
-    one of `pause_s` where it has `full_clip_s` already, and before it would get longer than
-    `max_clip_s` (speech without any pause stays in one clip, however long).
+    or moves the words beside them into them. So a clip ends before a pause of `LONG_PAUSE_S`,
+    before one of `PAUSE_S` where it has `FULL_CLIP_S` already, and before it would get longer than
+    `MAX_CLIP_S` (speech without any pause stays in one clip, however long).
 
     Args:
         spans: where somebody speaks, in order (see `speech_spans`).
@@ -82,8 +80,8 @@ def speech_clips(
     for span in spans:
         if groups:
             last, pause = groups[-1], span.start_s - groups[-1].end_s
-            fits = span.end_s - last.start_s + 2 * pad_s <= max_clip_s
-            limit_s = max_pause_s if last.duration_s < full_clip_s else pause_s
+            fits = span.end_s - last.start_s + 2 * pad_s <= MAX_CLIP_S
+            limit_s = LONG_PAUSE_S if last.duration_s < FULL_CLIP_S else PAUSE_S
             if fits and pause < limit_s:
                 groups[-1] = Span(last.start_s, span.end_s)
                 continue

@@ -154,14 +154,14 @@ def _sounding(
             voice[first : round((span.end_s + VOICE_SLACK_S) / step_s)] = True
         sounding &= voice
     for value, limit_s in ((True, SHORT_SOUND_S), (False, LONG_QUIET_S)):
-        for first, last in _runs(sounding, value):
+        for first, last in _runs(sounding, value=value):
             at_border = first == 0 or last == len(sounding)
             if (last - first) * step_s < limit_s and (value or not at_border):
                 sounding[first:last] = not value
     return sounding
 
 
-def _runs(flags: np.ndarray, value: bool) -> list[tuple[int, int]]:
+def _runs(flags: np.ndarray, *, value: bool) -> list[tuple[int, int]]:
     """Return the runs ``[first, last)`` of a value."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], flags == value, [0])).astype(np.int8)))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
@@ -177,7 +177,7 @@ class _Sound:
 
     @classmethod
     def of(cls, sounding: np.ndarray, step_s: float) -> _Sound:
-        runs = np.array(_runs(sounding, True), float).reshape(-1, 2) * step_s
+        runs = np.array(_runs(sounding, value=True), float).reshape(-1, 2) * step_s
         return cls(runs[:, 0], runs[:, 1], len(sounding) * step_s)
 
     def within(self, start_s: float, end_s: float) -> list[tuple[float, float]]:

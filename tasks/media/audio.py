@@ -303,9 +303,7 @@ def _frames(container: InputContainer, index: int) -> Iterator[av.AudioFrame]:
         return
 
 
-def _resampled(
-    blocks: Iterator[np.ndarray], from_hz: int, to_hz: int
-) -> Iterator[np.ndarray]:
+def _resampled(blocks: Iterator[np.ndarray], from_hz: int, to_hz: int) -> Iterator[np.ndarray]:
     """Yield the same sound at another rate (libswresample, one filter over the whole stream)."""
     if from_hz == to_hz:
         yield from blocks

@@ -66,7 +66,7 @@ class OpenAiWhisperModel:
                 f"{path} cannot be read as a checkpoint of openai-whisper's: {error}",
                 "remove it, or name another model",
             ) from error
-        heads = self._whisper._ALIGNMENT_HEADS.get(path.stem)
+        heads = self._whisper._ALIGNMENT_HEADS.get(path.stem)  # noqa: SLF001 - nowhere public
         if heads is not None:  # loading from a path leaves them out, and words lie worse
             model.set_alignment_heads(heads)
         return model

@@ -80,6 +80,9 @@ class _Sampler:
     uses_keys: bool
     """Whether a key frame can be decoded by itself."""
     last_s: float = -inf
+    """Timestamp of the last sample."""
+    key_s: float | None = None
+    """Timestamp of the last key frame, where it is presented."""
     waiting: list[av.Packet] = field(default_factory=list)
     waiting_bytes: int = 0
     is_running: bool = False
@@ -88,15 +91,25 @@ class _Sampler:
     def take(self, packet: av.Packet) -> Iterator[_Timed]:
         """Yield the samples that a further packet gives."""
         at_s = None if packet.pts is None else float(packet.pts * packet.time_base)
-        is_late = at_s is None or at_s > self.last_s + 1.5 * self.interval_s
-        if packet.is_keyframe and at_s is not None and self.uses_keys:
-            if is_late:
-                yield from self._run()
-            yield from self._key(packet, at_s)
-            return
-        self._wait(packet)
-        if is_late or self.waiting_bytes > MAX_WAITING_BYTES:
+        if self._is_late(at_s) and self._key_serves():
+            yield from self._alone(self.waiting[0])
+        is_key = packet.is_keyframe and at_s is not None and self.uses_keys
+        if not is_key:
+            self._wait(packet)
+        if self._is_late(at_s) or self.waiting_bytes > MAX_WAITING_BYTES:
             yield from self._run()
+        if is_key and at_s is not None:
+            yield from self._key(packet, at_s)
+
+    def _is_late(self, at_s: float | None) -> bool:
+        """Return whether no sample can be waited for any longer (nor where times are unknown)."""
+        return at_s is None or at_s > self.last_s + 1.5 * self.interval_s
+
+    def _key_serves(self) -> bool:
+        """Return whether the key frame that waits first is far enough from the last sample."""
+        if self.key_s is None or self.is_running:
+            return False
+        return self.key_s >= self.last_s + 0.5 * self.interval_s
 
     def finish(self) -> Iterator[_Timed]:
         """Yield the samples that are left at the end."""
@@ -105,11 +118,16 @@ class _Sampler:
 
     def _key(self, packet: av.Packet, at_s: float) -> Iterator[_Timed]:
         yield from self._restart()
-        if at_s >= self.last_s + 0.5 * self.interval_s and not packet.is_discard:
-            frames = [*self._decode(packet), *self._decode(None)]
-            self.stream.codec_context.flush_buffers()
-            yield from self._due(frames, 0.5 * self.interval_s)
         self._wait(packet)
+        self.key_s = None if packet.is_discard else at_s
+        if not packet.is_discard and at_s >= self.last_s + self.interval_s - self.slack_s:
+            yield from self._alone(packet)
+
+    def _alone(self, packet: av.Packet) -> Iterator[_Timed]:
+        """Decode a key frame by itself, with an empty decoder before and after."""
+        frames = [*self._decode(packet), *self._decode(None)]
+        self.stream.codec_context.flush_buffers()
+        yield from self._due(frames, 0.5 * self.interval_s)
 
     def _wait(self, packet: av.Packet) -> None:
         self.waiting.append(packet)

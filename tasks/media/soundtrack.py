@@ -91,7 +91,7 @@ def encode_aac(
     """
     with written_whole(target) as part:
         # +bitexact leaves out the date and the version of the muxer.
-        options = {"fflags": "+bitexact", "movflags": "+faststart"}
+        options = {"fflags": "+bitexact", "movflags": "+faststart", "movie_timescale": str(rate_hz)}
         with av.open(str(part), "w", format="mp4", options=options) as out:
             layout = "mono" if channels == 1 else "stereo"
             stream = out.add_stream("aac", rate=rate_hz, layout=layout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -96,9 +97,7 @@ def test_pauses_are_found_whatever_lies_under_them(
 
 @pytest.mark.parametrize("sound", [talk() * 0, white(-30), hum(-20)], ids=["zero", "noise", "hum"])
 @pytest.mark.parametrize("vad", [(), None], ids=["voice", "level only"])
-def test_without_speech_nothing_is_cut(
-    sound: np.ndarray, vad: tuple[Span, ...] | None
-) -> None:
+def test_without_speech_nothing_is_cut(sound: np.ndarray, vad: tuple[Span, ...] | None) -> None:
     got = found(sound, vad)
     assert got.nothing_said
     assert got.spans == ()
@@ -144,7 +143,7 @@ def test_no_cut_enters_a_word(
     for span in spans:
         assert 0 <= span.start_s < span.end_s <= DURATION_S
         assert all(w.end_s <= span.start_s or span.end_s <= w.start_s for w in words)
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in pairwise(spans):
         assert before.end_s < after.start_s
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,7 +50,7 @@ def _check(words: tuple[Word, ...], duration_s: float, least_s: float) -> None:
     for word in words:
         assert 0 <= word.start_s < word.end_s <= duration_s + 1e-9
         assert word.end_s - word.start_s >= least_s - 1e-9
-    for one, other in zip(words, words[1:], strict=False):
+    for one, other in itertools.pairwise(words):
         assert one.end_s <= other.start_s + 1e-9
 
 

@@ -97,7 +97,7 @@ def _wheel(place: Path, name: str, members: dict[str, bytes]) -> None:
     info = f"{name}-1.0.0.dist-info"
     texts = {
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0.0\n".encode(),
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any",
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any",
         f"{info}/RECORD": b"",
     }
     place.mkdir(exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +43,7 @@ def test_segments_tile_the_timeline_and_fades_fit(timeline: Timeline, crossfade_
     assert found[0].start_samples == 0
     assert found[-1].end_samples == timeline.grid.sample_at(timeline.frames, SAMPLE_RATE_HZ)
     assert found[0].fade_in_samples == found[-1].fade_out_samples == 0
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before.end_samples == after.start_samples
         assert before.fade_out_samples == after.fade_in_samples
     for segment in found:

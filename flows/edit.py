@@ -1,0 +1,114 @@
+"""The flows: edit footage into a film, and render a plan that was made before."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.analyze import analyze
+from flows.render import Rendered, render
+from tasks.build_timeline import build_timeline
+from tasks.plan_render import Decided, plan_render
+from tasks.render.plan import RenderPlan, preview as preview_settings
+from tasks.run import Held, Run
+from tasks.settings import EditSettings
+from tasks.timeline.document import from_document
+from tasks.write_report import write_report
+
+WORKERS = max(3, (os.cpu_count() or 2) // 2 + 1)
+"""Tasks at once: one chunk keeps four encoder threads busy, and sound and faces run beside."""
+
+NOTHING_RENDERED = Rendered((), 0, 0)
+
+
+def _run_name() -> str:
+    videos = flow_run.parameters.get("videos") or [flow_run.parameters.get("output")]
+    more = f" and {len(videos) - 1} more" if len(videos) > 1 else ""
+    return f"{Path(str(videos[0])).name}{more}"
+
+
+@flow(
+    name="edit",
+    flow_run_name=_run_name,
+    task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),
+    persist_result=False,
+)
+def edit(
+    videos: list[Path],
+    output: Path | None = None,
+    artifacts: Path | None = None,
+    settings: EditSettings = EditSettings(),  # noqa: B008 - frozen, and Prefect's form shows it
+    preview: bool = False,
+) -> dict[str, Any]:
+    """Edit one or several files that make up one talk, in order.
+
+    Args:
+        videos: the footage.
+        output: the film; none: only plan it.
+        artifacts: folder for plan, transcript, subtitles and report; none: write none.
+        settings: all settings.
+        preview: render small and fast.
+
+    Returns:
+        The report, as ``--json`` prints it.
+    """
+    if preview:
+        settings = settings.model_copy(update={"render": preview_settings(settings.render)})
+    run = Run({})
+    found = analyze(run, videos, settings)
+    cutting = build_timeline.submit(run, Held(found.sources), Held(found.heard), settings)
+    cut = cutting.result().value
+    words = tuple(heard.words if heard else () for heard in found.heard)
+    decided = Decided(found.sources, cut.timeline, cut.cuts, words, found.faces)
+    plan = plan_render.submit(run, Held(decided), settings).result().value
+    rendered = render(run, plan, output) if output else NOTHING_RENDERED
+    reporting = write_report.submit(
+        run,
+        Held(plan),
+        Held(found.transcripts),
+        Held(rendered.checks),
+        output,
+        artifacts,
+        (rendered.chunks, rendered.chunks_rendered),
+    )
+    return reporting.result().value
+
+
+@flow(
+    name="render",
+    flow_run_name=_run_name,
+    task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),
+    persist_result=False,
+)
+def render_document(
+    document: dict[str, Any],
+    footage: dict[str, Path],
+    output: Path,
+    artifacts: Path | None = None,
+) -> dict[str, Any]:
+    """Render a plan that was written before.
+
+    Args:
+        document: the plan.
+        footage: where each source lies, by digest.
+        output: the film.
+        artifacts: folder for the report; none: write none.
+    """
+    plan = from_document(RenderPlan, document)
+    run = Run(footage)
+    rendered = render(run, plan, output)
+    reporting = write_report.submit(
+        run,
+        Held(plan),
+        Held(()),
+        Held(rendered.checks),
+        output,
+        artifacts,
+        (rendered.chunks, rendered.chunks_rendered),
+    )
+    return reporting.result().value
