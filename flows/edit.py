@@ -11,14 +11,16 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.analyze import analyze
-from flows.render import Rendered, render
+from flows.render import render
 from tasks.build_timeline import build_timeline
+from tasks.find_footage import find_footage
 from tasks.plan_render import Decided, plan_render
-from tasks.render.plan import RenderPlan, preview as preview_settings
+from tasks.render.plan import RenderPlan
+from tasks.render.plan import preview as preview_settings
 from tasks.run import Held, Run
 from tasks.settings import EditSettings
 from tasks.timeline.document import from_document
-from tasks.write_report import write_report
+from tasks.write_report import Beside, Rendered, write_report
 
 WORKERS = max(3, (os.cpu_count() or 2) // 2 + 1)
 """Tasks at once: one chunk keeps four encoder threads busy, and sound and faces run beside."""
@@ -27,7 +29,7 @@ NOTHING_RENDERED = Rendered((), 0, 0)
 
 
 def _run_name() -> str:
-    videos = flow_run.parameters.get("videos") or [flow_run.parameters.get("output")]
+    videos = flow_run.parameters.get("videos") or [flow_run.parameters["output"]]
     more = f" and {len(videos) - 1} more" if len(videos) > 1 else ""
     return f"{Path(str(videos[0])).name}{more}"
 
@@ -44,6 +46,7 @@ def edit(
     artifacts: Path | None = None,
     settings: EditSettings = EditSettings(),  # noqa: B008 - frozen, and Prefect's form shows it
     preview: bool = False,
+    plan: Path | None = None,
 ) -> dict[str, Any]:
     """Edit one or several files that make up one talk, in order.
 
@@ -53,6 +56,7 @@ def edit(
         artifacts: folder for plan, transcript, subtitles and report; none: write none.
         settings: all settings.
         preview: render small and fast.
+        plan: where to write the plan by itself.
 
     Returns:
         The report, as ``--json`` prints it.
@@ -65,17 +69,10 @@ def edit(
     cut = cutting.result().value
     words = tuple(heard.words if heard else () for heard in found.heard)
     decided = Decided(found.sources, cut.timeline, cut.cuts, words, found.faces)
-    plan = plan_render.submit(run, Held(decided), settings).result().value
-    rendered = render(run, plan, output) if output else NOTHING_RENDERED
-    reporting = write_report.submit(
-        run,
-        Held(plan),
-        Held(found.transcripts),
-        Held(rendered.checks),
-        output,
-        artifacts,
-        (rendered.chunks, rendered.chunks_rendered),
-    )
+    planned = plan_render.submit(run, Held(decided), settings, plan).result().value
+    rendered = render(run, planned, output) if output else NOTHING_RENDERED
+    beside = Beside(output, artifacts, found.transcripts)
+    reporting = write_report.submit(run, Held(planned), Held(beside), Held(rendered))
     return reporting.result().value
 
 
@@ -87,7 +84,7 @@ def edit(
 )
 def render_document(
     document: dict[str, Any],
-    footage: dict[str, Path],
+    roots: list[Path],
     output: Path,
     artifacts: Path | None = None,
 ) -> dict[str, Any]:
@@ -95,20 +92,14 @@ def render_document(
 
     Args:
         document: the plan.
-        footage: where each source lies, by digest.
+        roots: files and folders in which the footage is looked for, by its content.
         output: the film.
         artifacts: folder for the report; none: write none.
     """
-    plan = from_document(RenderPlan, document)
-    run = Run(footage)
-    rendered = render(run, plan, output)
-    reporting = write_report.submit(
-        run,
-        Held(plan),
-        Held(()),
-        Held(rendered.checks),
-        output,
-        artifacts,
-        (rendered.chunks, rendered.chunks_rendered),
-    )
+    run = Run({})
+    planned = from_document(RenderPlan, document)
+    find_footage.submit(run, Held(planned), roots).result()
+    rendered = render(run, planned, output)
+    beside = Beside(output, artifacts, ())
+    reporting = write_report.submit(run, Held(planned), Held(beside), Held(rendered))
     return reporting.result().value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.join_film import join_film
@@ -12,16 +11,7 @@ from tasks.render.plan import RenderPlan
 from tasks.render_chunk import render_chunk
 from tasks.render_sound import render_sound
 from tasks.run import Held, Run
-from tasks.timeline.model import Check
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """What rendering came to."""
-
-    checks: tuple[Check, ...]
-    chunks: int
-    chunks_rendered: int
+from tasks.write_report import Rendered
 
 
 def render(run: Run, plan: RenderPlan, output: Path) -> Rendered:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from prefect import task
 
@@ -13,8 +14,10 @@ from tasks.caching import STEP, Result, computed, off
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import SubtitleLayer, subtitle_layer
 from tasks.layers.zoom import ZoomLayer, zoom_layer
+from tasks.media.files import write_text
 from tasks.media.fonts import measurer
 from tasks.render.plan import RenderPlan, canvas_for, encoding_for, sound_for
+from tasks.render.report import plan_document
 from tasks.run import Held, Run
 from tasks.settings import EditSettings
 from tasks.timeline.model import Canvas, Cut, Source, Timeline
@@ -62,8 +65,10 @@ def _subtitles(
 
 
 @task(name="plan", **STEP)
-def plan_render(run: Run, held: Held[Decided], settings: EditSettings) -> Held[RenderPlan]:
-    """Return the render plan."""
+def plan_render(
+    run: Run, held: Held[Decided], settings: EditSettings, target: Path | None
+) -> Held[RenderPlan]:
+    """Return the render plan; write it down where a target is named."""
     decided = held.value
     canvas = canvas_for(decided.sources, settings.render)
     plan = RenderPlan(
@@ -78,9 +83,6 @@ def plan_render(run: Run, held: Held[Decided], settings: EditSettings) -> Held[R
         min_chunk_frames=max(1, round(settings.render.min_chunk * canvas.rate)),
         max_chunk_frames=max(3, round(settings.render.max_chunk * canvas.rate)),
     )
+    if target is not None:
+        write_text(target, json.dumps(plan_document(plan), indent=1, ensure_ascii=False) + "\n")
     return Held(plan)
-
-
-def sources_of(sources: Sequence[Source]) -> list[dict[str, str]]:
-    """Return the footage as the report names it."""
-    return [{"name": source.name, "digest": source.digest} for source in sources]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +19,14 @@ from tasks.media.draw import drawn_planes
 from tasks.media.warp import renderer
 from tasks.render.chunks import Chunk
 from tasks.render.graph import FONT_FOLDER, SUBTITLE_FILE, chunk_arguments, hash_arguments
-from tasks.render.plan import RenderPlan
+from tasks.render.plan import ENCODER_THREADS, RenderPlan
 from tasks.run import Held, Run
 from tasks.timeline.document import to_document
 
 CHUNK_FILE = "chunk.mp4"
+
+_drawing = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // ENCODER_THREADS))
+"""As many chunks are drawn at once as keep the cores busy: each one more costs memory, not time."""
 
 
 def chunk_key(plan: RenderPlan, chunk: Chunk) -> Key:
@@ -100,12 +105,13 @@ def frame_hashes(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> list
 def render_chunk(run: Run, held_plan: Held[RenderPlan], held_chunk: Held[Chunk]) -> Result[Path]:
     """Return where a chunk's file lies in the store, rendered if it is not there yet."""
     plan, chunk = held_plan.value, held_chunk.value
-    result = remembered(
-        run,
-        chunk_key(plan, chunk),
-        lambda folder: Made(None, {"chunk": draw_chunk(run, plan, chunk, folder)}),
-        lambda entry: entry.blobs["chunk"],
-    )
+    with _drawing:
+        result = remembered(
+            run,
+            chunk_key(plan, chunk),
+            lambda folder: Made(None, {"chunk": draw_chunk(run, plan, chunk, folder)}),
+            lambda entry: entry.blobs["chunk"],
+        )
     if result.record.state == "hit":
         run.add_frames(chunk.frames)
     return result.state()  # type: ignore[return-value]

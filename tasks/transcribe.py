@@ -17,7 +17,7 @@ from tasks.keys import Key, step_key
 from tasks.media.audio import read_analysis
 from tasks.media.speech import EngineIdentity, release_models, resolve_engine, transcribe
 from tasks.run import Held, Run, StepRecord
-from tasks.settings import TranscriptSettings
+from tasks.settings import Engine, TranscriptSettings
 from tasks.timeline.document import from_document, to_document
 from tasks.timeline.model import Source
 from tasks.timeline.time import Span
@@ -30,8 +30,14 @@ def _window_key(
     language: str | None,
 ) -> Key:
     digest = hashlib.blake2b(samples.tobytes(), digest_size=32).hexdigest()
+    # Which engine was asked for does not matter, only which one works: that is in the tools.
     used = settings.model_copy(
-        update={"engine": "auto", "device": "auto", "compute_type": "auto", "window": 600.0}
+        update={
+            "engine": Engine.AUTO,
+            "device": "auto",
+            "compute_type": "auto",
+            "window": 600.0,
+        }
     )
     tools = {name: str(value) for name, value in asdict(engine).items()}
     return step_key(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from tasks.analysis.transcript import Transcript
 from tasks.caching import STEP
 from tasks.layers.subtitles import srt_document, vtt_document
 from tasks.media.files import write_text
+from tasks.render.chunks import chunks
+from tasks.render.graph import chunk_arguments
 from tasks.render.plan import RenderPlan
 from tasks.render.report import (
     Cost,
@@ -75,49 +78,71 @@ def cost(run: Run) -> Cost:
     return Cost(wall_s, cpu_s() - run.cpu_before_s, run.memory.stop() / 2**20)
 
 
-@task(name="report", **STEP)
-def write_report(
-    run: Run,
-    held_plan: Held[RenderPlan],
-    transcripts: Held[Sequence[Transcript]],
-    checks: Held[Sequence[Check]],
-    output: Path | None,
-    folder: Path | None,
-    chunks: tuple[int, int],
-) -> Held[dict[str, Any]]:
-    """Write the files beside the film and return the report.
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What rendering came to."""
 
-    Args:
-        run: the run.
-        held_plan: the render plan.
-        transcripts: of each source.
-        checks: what the film was checked for; empty where none was made.
-        output: the film; none where none was made.
-        folder: where the files go; none: nowhere.
-        chunks: how many chunks the film has, and how many were rendered.
-    """
-    plan = held_plan.value
-    has_words = any(transcript.words for transcript in transcripts.value)
-    paths = artifact_paths(folder, plan, has_words) if folder else {}
-    if folder:
-        write_artifacts(paths, plan, transcripts.value)
+    checks: tuple[Check, ...]
+    chunks: int
+    chunks_rendered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The film, and what lies beside it."""
+
+    output: Path | None
+    folder: Path | None
+    """Where the files go; none: nowhere."""
+    transcripts: tuple[Transcript, ...]
+    """Of each source."""
+
+
+def outcome_of(
+    run: Run, plan: RenderPlan, beside: Beside, rendered: Rendered, paths: Mapping[str, str]
+) -> Outcome:
+    """Return what a run came to."""
+    output = beside.output
     warnings = [*(text for source in plan.sources for text in source.warnings), *run.warnings]
-    outcome = Outcome(
+    return Outcome(
         output=str(output) if output else None,
         output_bytes=output.stat().st_size if output else 0,
-        chunks=chunks[0],
-        chunks_rendered=chunks[1],
+        chunks=rendered.chunks or len(chunks(plan)),
+        chunks_rendered=rendered.chunks_rendered,
         steps=step_lines(run.records),
-        checks=tuple(checks.value),
+        checks=rendered.checks,
         warnings=tuple(dict.fromkeys(warnings)),
         paths={digest: str(path) for digest, path in run.footage.items()},
         artifacts=paths,
         cost=cost(run),
     )
+
+
+def graphs(plan: RenderPlan) -> list[list[str]]:
+    """Return the exact FFmpeg arguments of each chunk."""
+    out = []
+    for chunk in chunks(plan):
+        video = plan.sources[chunk.clips[0].source].video
+        color = video.color if video else plan.canvas.color
+        out.append(chunk_arguments(chunk, plan.canvas, color, plan.encoding, "chunk.mp4"))
+    return out
+
+
+@task(name="report", **STEP)
+def write_report(
+    run: Run, held_plan: Held[RenderPlan], held_beside: Held[Beside], held_rendered: Held[Rendered]
+) -> Held[dict[str, Any]]:
+    """Write the files beside the film and return the report."""
+    plan, beside = held_plan.value, held_beside.value
+    has_words = any(transcript.words for transcript in beside.transcripts)
+    paths = artifact_paths(beside.folder, plan, has_words) if beside.folder else {}
+    if paths:
+        write_artifacts(paths, plan, beside.transcripts)
+    outcome = outcome_of(run, plan, beside, held_rendered.value, paths)
     report = report_document(plan, outcome)
     markdown = report_markdown(report)
-    if folder:
+    if paths:
         write_text(Path(paths["report"]), pretty(report))
         write_text(Path(paths["report_markdown"]), markdown)
     create_markdown_artifact(markdown, key="finecut-report", description="What the edit did")
-    return Held(report)
+    return Held(report if beside.output else {**report, "graphs": graphs(plan)})

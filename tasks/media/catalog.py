@@ -333,3 +333,11 @@ MODELS: Mapping[str, Model] = MappingProxyType({model.name: model for model in _
 
 DEFAULTS: tuple[str, ...] = ("whisper-base", "face-full-range")
 """What an edit needs when no setting says otherwise."""
+
+TESTED: tuple[str, ...] = (
+    *DEFAULTS,
+    "whisper-tiny.en",
+    "whisper-tiny.en-pt",
+    "face-short-range",
+)
+"""What the test suite works with besides; all of it is to be had from a package registry."""

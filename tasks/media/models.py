@@ -16,7 +16,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from tasks.errors import BadInput, BadSettings, Missing
-from tasks.media.catalog import DEFAULTS, MODELS, Model, ModelFile
+from tasks.media.catalog import DEFAULTS, MODELS, TESTED, Model, ModelFile
 from tasks.media.fetching import (
     FetchFailed,
     Progress,
@@ -25,7 +25,7 @@ from tasks.media.fetching import (
     host_of,
 )
 
-__all__ = ["DEFAULTS", "MODELS", "fetch", "is_present", "model_path", "models_folder"]
+__all__ = ["DEFAULTS", "MODELS", "TESTED", "fetch", "is_present", "model_path", "models_folder"]
 
 FOLDER_VARIABLE = "FINECUT_MODELS"
 

@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,11 @@ class ProcessingCache:
         self._index.set(key, {"schema": SCHEMA, "value": value, "blobs": kept})
         return Entry(value, {name: self._blob_path(blob["digest"]) for name, blob in kept.items()})
 
+    def known_paths(self, digests: Iterable[str]) -> list[Path]:
+        """Return where files were seen last, for those digests that were seen at all."""
+        entries = [self.get(f"path:{digest}") for digest in digests]
+        return [Path(entry.value) for entry in entries if entry and isinstance(entry.value, str)]
+
     def work_folder(self) -> Path:
         """Return a new empty folder on the store's own disk; whoever asked for it removes it."""
         folder = self._work / f"{os.getpid()}-{secrets.token_hex(6)}"
@@ -178,4 +183,5 @@ def remembered_digest(store: ProcessingCache, path: Path) -> str:
         return known.value
     digest = file_digest(path)
     store.set(key, digest)
+    store.set(f"path:{digest}", str(path.absolute()))
     return digest

@@ -1,0 +1,109 @@
+"""Settings from a TOML file and from ``--set name=value``."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tasks.errors import BadInput, BadSettings
+from tasks.settings import EditSettings
+
+
+def load_settings(config: Path | None, pairs: Sequence[str]) -> EditSettings:
+    """Return the settings of a run.
+
+    Args:
+        config: a TOML file; none: defaults.
+        pairs: ``zoom.max=1.3``, in order; they win over the file.
+
+    Raises:
+        BadInput: the file cannot be read or is no TOML.
+        BadSettings: a name is unknown, or a value is out of bounds.
+    """
+    values = _from_file(config) if config else {}
+    for pair in pairs:
+        _put(values, pair)
+    try:
+        return EditSettings.model_validate(values)
+    except ValidationError as error:
+        raise _explained(error, config) from error
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}", "check --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is no TOML: {error}", "mend the file") from error
+
+
+def _put(values: dict[str, Any], pair: str) -> None:
+    name, equals, text = pair.partition("=")
+    group, dot, field = name.strip().partition(".")
+    if not (equals and dot and field):
+        raise BadSettings(f"--set {pair!r} is not of the form name=value", "write --set zoom.max=1.3")
+    table = values.setdefault(group, {})
+    if not isinstance(table, dict):
+        raise BadSettings(f"{group} is no group of settings", f"groups: {', '.join(_groups())}")
+    table[field] = _parsed(text.strip())
+
+
+def _parsed(text: str) -> Any:
+    """Return a value as TOML reads it, else as plain text (``0.2s``, ``faster-whisper``)."""
+    if text.lower() in ("none", "null"):
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _groups() -> list[str]:
+    return list(EditSettings.model_fields)
+
+
+def names() -> Iterator[tuple[str, BaseModel, str]]:
+    """Yield each setting's full name, its group's default values, and its field name."""
+    defaults = EditSettings()
+    for group in _groups():
+        model = getattr(defaults, group)
+        for field in type(model).model_fields:
+            yield f"{group}.{field}", model, field
+
+
+def _explained(error: ValidationError, config: Path | None) -> BadSettings:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    where = f" (in {config} or --set)" if config else ""
+    if first["type"] == "extra_forbidden":
+        known = [full for full, _, _ in names()] + _groups()
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]}?" if close else f"groups: {', '.join(_groups())}"
+        return BadSettings(f"there is no setting {name}{where}", hint)
+    return BadSettings(
+        f"{name} is {first.get('input')!r}: {first['msg'][:1].lower()}{first['msg'][1:]}{where}",
+        "give another value; `finecut edit --help` lists the settings",
+    )
+
+
+def described() -> str:
+    """Return all settings with their defaults, for the help text."""
+    lines = []
+    for name, model, field in names():
+        info = type(model).model_fields[field]
+        lines.append(f"{name} = {_shown(getattr(model, field))}  {info.description}")
+    return "\n\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(getattr(value, "value", value))

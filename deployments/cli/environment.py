@@ -1,0 +1,35 @@
+"""What has to be set before Prefect and the model libraries are imported."""
+
+from __future__ import annotations
+
+import os
+
+QUIET = {
+    # Prefect speaks through finecut: its own console log would repeat every error as a traceback.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_LOGGERS_PREFECT_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "GLOG_minloglevel": "3",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+ALWAYS = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    # A new database takes longer than Prefect's own limit of 20 s on a small machine.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+    "PREFECT_CLI_COLORS": "false",
+}
+
+
+def prepare(*, verbose: bool) -> None:
+    """Set defaults in the environment; what the user has set stays.
+
+    Args:
+        verbose: let Prefect and the model libraries log to the terminal.
+    """
+    wanted = ALWAYS if verbose else {**QUIET, **ALWAYS}
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)

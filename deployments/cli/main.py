@@ -1,0 +1,185 @@
+"""The command ``finecut``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deployments.cli import config, doctor, environment, paths, results
+from deployments.cli.models import app as models_app
+from deployments.cli.progress import view
+from deployments.cli.running import stoppable, told_plainly
+from tasks.errors import BadInput
+
+app = typer.Typer(
+    name="finecut",
+    help="Turn footage of somebody talking into the finished video; every frame encoded once.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(models_app, name="models")
+
+SETTINGS_HELP = f"Settings, for `--set` and for the TOML file:\n\n{config.described()}"
+
+Videos = Annotated[
+    list[Path], typer.Argument(help="One file, or several that make up one talk, in order.")
+]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="The file to write.")]
+Config = Annotated[Path | None, typer.Option("--config", help="Settings as a TOML file.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="One setting: zoom.max=1.3. May be repeated.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+IsPreview = Annotated[bool, typer.Option("--preview", help="Small and fast.")]
+IsDry = Annotated[bool, typer.Option("--dry-run", help="Show what would be cut; render nothing.")]
+IsQuiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+IsVerbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
+
+
+@app.command(epilog=SETTINGS_HELP)
+def edit(
+    videos: Videos,
+    output: Output = None,
+    config_file: Config = None,
+    set_: Set = None,
+    preview: IsPreview = False,
+    dry_run: IsDry = False,
+    as_json: AsJson = False,
+    quiet: IsQuiet = False,
+    verbose: IsVerbose = False,
+) -> None:
+    """Edit footage into the finished video: talk.mp4 becomes talk.finecut.mp4."""
+    with told_plainly(as_json=as_json, verbose=verbose):
+        settings = config.load_settings(config_file, set_ or [])
+        footage = paths.existing(videos)
+        target = None if dry_run else paths.output_for(footage, output)
+        folder = paths.artifacts_for(target) if target else None
+        report = _run(
+            "edit",
+            {
+                "videos": footage,
+                "output": target,
+                "artifacts": folder,
+                "settings": settings,
+                "preview": preview,
+            },
+            as_json=as_json,
+            quiet=quiet,
+            verbose=verbose,
+        )
+        _show(report, as_json=as_json, is_dry=dry_run)
+
+
+@app.command(epilog=SETTINGS_HELP)
+def plan(
+    videos: Videos,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where the plan goes; none: plan.json.")
+    ] = None,
+    config_file: Config = None,
+    set_: Set = None,
+    preview: IsPreview = False,
+    as_json: AsJson = False,
+    quiet: IsQuiet = False,
+    verbose: IsVerbose = False,
+) -> None:
+    """Decide the edit and write it down as a plan that can be read, edited and rendered."""
+    with told_plainly(as_json=as_json, verbose=verbose):
+        settings = config.load_settings(config_file, set_ or [])
+        footage = paths.existing(videos)
+        target = output or Path("plan.json")
+        paths.check_writable(target.absolute().parent)
+        values = {"videos": footage, "settings": settings, "preview": preview, "plan": target}
+        report = _run("edit", values, as_json=as_json, quiet=quiet, verbose=verbose)
+        _show(report, as_json=as_json, is_dry=True)
+
+
+@app.command()
+def render(
+    plan_file: Annotated[Path, typer.Argument(help="A plan that `finecut plan` wrote.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    footage: Annotated[
+        list[Path] | None,
+        typer.Option("--footage", help="Where footage lies now: a file or a folder to search."),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: IsQuiet = False,
+    verbose: IsVerbose = False,
+) -> None:
+    """Render a plan."""
+    with told_plainly(as_json=as_json, verbose=verbose):
+        document = _read_plan(plan_file)
+        target = paths.output_for([plan_file], output)
+        values = {
+            "document": document,
+            "roots": [path.absolute() for path in footage or []] + [plan_file.absolute().parent],
+            "output": target,
+            "artifacts": paths.artifacts_for(target),
+        }
+        report = _run("render_document", values, as_json=as_json, quiet=quiet, verbose=verbose)
+        _show(report, as_json=as_json, is_dry=False)
+
+
+@app.command(name="doctor")
+def doctor_command(as_json: AsJson = False) -> None:
+    """Check that everything finecut needs on this machine is there."""
+    environment.prepare(verbose=False)
+    with told_plainly(as_json=as_json, verbose=False):
+        findings = doctor.examine()
+        if as_json:
+            results.print_json(doctor.as_document(findings))
+        else:
+            doctor.print_findings(findings)
+        if any(finding.is_needed and not finding.ok for finding in findings):
+            raise typer.Exit(3)
+
+
+def _run(
+    flow_name: str, values: dict[str, Any], *, as_json: bool, quiet: bool, verbose: bool
+) -> dict[str, Any]:
+    """Run a flow with its parameters; Prefect is imported only here."""
+    environment.prepare(verbose=verbose)
+    with view(quiet=quiet or as_json or verbose) as listener:
+        import flows.edit
+        from tasks.run import listening, stop_all
+
+        run: Callable[..., dict[str, Any]] = getattr(flows.edit, flow_name)
+        with stoppable(stop_all, as_json=as_json), listening(listener):
+            return run(**values)
+
+
+def _read_plan(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}", "check the path") from error
+    except ValueError as error:
+        raise BadInput(f"{path} is no JSON: {error}", "make it with `finecut plan`") from error
+    if not isinstance(document, dict):
+        raise BadInput(f"{path} is no plan", "make it with `finecut plan`")
+    return document
+
+
+def _show(report: dict[str, Any], *, as_json: bool, is_dry: bool) -> None:
+    if as_json:
+        results.print_json(report)
+        return
+    results.print_report(report)
+    if is_dry:
+        results.print_cuts(report)
+        results.print_graphs(report)
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

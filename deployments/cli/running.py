@@ -1,0 +1,93 @@
+"""Running a command: one message for any error, the right exit code, and a clean stop."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import typer
+
+from deployments.cli.results import print_error
+from tasks.errors import FinecutError, Interrupted
+
+GRACE_S = 5.0
+"""How long a run that is being stopped may take to put its work away."""
+
+STOPPED = Interrupted("stopped", "give the same command again: what was finished is kept")
+
+
+@contextmanager
+def told_plainly(*, as_json: bool, verbose: bool) -> Iterator[None]:
+    """Turn whatever goes wrong inside the block into one message and an exit code."""
+    try:
+        yield
+    except (KeyboardInterrupt, typer.Abort):
+        _leave(STOPPED, as_json)
+    except FinecutError as error:
+        _leave(error, as_json)
+    except OSError as error:
+        _leave(_system_error(error), as_json)
+    except Exception as error:  # the last line of defence: a user never sees a traceback
+        if verbose:
+            traceback.print_exc()
+        hint = "run it again with --verbose, and report what it says"
+        _leave(FinecutError(f"unexpected: {type(error).__name__}: {error}", hint), as_json)
+
+
+def _leave(error: FinecutError, as_json: bool) -> None:
+    print_error(error, as_json=as_json)
+    raise typer.Exit(error.exit_code)
+
+
+def _system_error(error: OSError) -> FinecutError:
+    if error.errno == errno.ENOSPC:
+        return FinecutError(
+            f"the disk is full ({error.filename or 'no space left'})",
+            "free some space and give the same command again: finished work is kept",
+        )
+    return FinecutError(f"{error.filename or 'the system'}: {error.strerror or error}")
+
+
+@contextmanager
+def stoppable(stop: Callable[[], None], *, as_json: bool) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM stop the run: what is finished is kept, every child is ended.
+
+    Args:
+        stop: asks the run to end; it then has `GRACE_S` to do so.
+    """
+
+    def leave() -> None:
+        time.sleep(GRACE_S)
+        _end_children()
+        print_error(STOPPED, as_json=as_json)
+        sys.stdout.flush()
+        os._exit(STOPPED.exit_code)
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        stop()
+        threading.Thread(target=leave, daemon=True).start()
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_children() -> None:
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        try:
+            child.kill()
+        except psutil.Error:
+            continue

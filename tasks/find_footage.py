@@ -1,0 +1,54 @@
+"""The footage of a plan, found by its content wherever it lies now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from prefect import task
+
+from tasks.caching import STEP
+from tasks.errors import BadInput
+from tasks.media.store import remembered_digest
+from tasks.render.plan import RenderPlan
+from tasks.run import Held, Run
+
+
+def _candidates(roots: Sequence[Path], names: set[str], sizes: set[int]) -> Iterator[Path]:
+    """Yield files of the right size, those of the right name first."""
+    found = [
+        path
+        for root in roots
+        for path in ([root] if root.is_file() else sorted(root.rglob("*")))
+        if path.is_file() and path.stat().st_size in sizes
+    ]
+    yield from sorted(found, key=lambda path: path.name not in names)
+
+
+def locate(run: Run, plan: RenderPlan, roots: Sequence[Path]) -> None:
+    """Fill in where each source of a plan lies.
+
+    Raises:
+        BadInput: a source is in none of the places.
+    """
+    missing = {source.digest: source for source in plan.sources}
+    names = {source.name for source in plan.sources}
+    sizes = {source.size_bytes for source in plan.sources}
+    for path in _candidates([*run.store.known_paths(missing), *roots], names, sizes):
+        if not missing:
+            return
+        digest = remembered_digest(run.store, path)
+        if missing.pop(digest, None) is not None:
+            run.footage[digest] = path
+    if missing:
+        lost = ", ".join(source.name for source in missing.values())
+        raise BadInput(
+            f"the footage of this plan was not found: {lost}",
+            "say where it lies with --footage FILE_OR_FOLDER",
+        )
+
+
+@task(name="footage", **STEP)
+def find_footage(run: Run, held_plan: Held[RenderPlan], roots: Sequence[Path]) -> None:
+    """Find the footage of a plan: where it was, else in the places named."""
+    locate(run, held_plan.value, roots)
