@@ -40,7 +40,9 @@ def speech_spans(
     """Return where somebody speaks, in order, none touching another.
 
     Speech begins with a step of at least `SPEECH_PROBABILITY` and ends before the first one below
-    `SILENCE_PROBABILITY` (hysteresis, as in Silero's reference code). Spans nearer than `min_pause_s` become one; what is then shorter than `min_speech_s` is dropped; the rest grows by `pad_s` on either side.
+    `SILENCE_PROBABILITY` (hysteresis, as in Silero's reference code). Spans nearer than
+    `min_pause_s` become one; what is then shorter than `min_speech_s` is dropped; the rest grows
+    by `pad_s` on either side.
 
     Args:
         probabilities: shape (steps,), 0 to 1; step `i` covers ``[i, i + 1) * step_s``.
