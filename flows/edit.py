@@ -25,6 +25,8 @@ from tasks.write_report import Beside, Rendered, write_report
 WORKERS = max(3, (os.cpu_count() or 2) // 2 + 1)
 """Tasks at once: one chunk keeps four encoder threads busy, and sound and faces run beside."""
 
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=WORKERS)
+
 NOTHING_RENDERED = Rendered((), 0, 0)
 
 
@@ -37,7 +39,7 @@ def _run_name() -> str:
 @flow(
     name="edit",
     flow_run_name=_run_name,
-    task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),
+    task_runner=RUNNER,
     persist_result=False,
 )
 def edit(
@@ -45,7 +47,7 @@ def edit(
     output: Path | None = None,
     artifacts: Path | None = None,
     settings: EditSettings = EditSettings(),  # noqa: B008 - frozen, and Prefect's form shows it
-    preview: bool = False,
+    preview: bool = False,  # noqa: FBT001, FBT002 - a parameter of the form
     plan: Path | None = None,
 ) -> dict[str, Any]:
     """Edit one or several files that make up one talk, in order.
@@ -79,7 +81,7 @@ def edit(
 @flow(
     name="render",
     flow_run_name=_run_name,
-    task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),
+    task_runner=RUNNER,
     persist_result=False,
 )
 def render_document(

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from tasks.keys import Key
 from tasks.media.store import Entry
-from tasks.run import Run, StepRecord
+from tasks.render.report import StepRecord
+from tasks.run import Run
 
 T = TypeVar("T")
 
@@ -67,7 +69,7 @@ def remembered(
     def loads(entry: Entry) -> bool:
         try:
             loaded.append(load(entry))
-        except Exception:  # a stored entry that cannot be read is a miss, whatever is wrong with it
+        except Exception:  # noqa: BLE001 - an entry that cannot be read is a miss, whatever it has
             return False
         return True
 

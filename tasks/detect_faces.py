@@ -44,7 +44,7 @@ def find_faces(run: Run, held_source: Held[Source], settings: FaceSettings) -> R
     result = remembered(
         run,
         key,
-        lambda folder: Made(
+        lambda _: Made(
             to_document(detect_faces(path, source, settings, model, cancelled=run.cancelled)), {}
         ),
         lambda entry: follow_subject(from_document(FaceSamples, entry.value)),

@@ -57,9 +57,7 @@ def detect_silence(
     result = computed(
         run,
         "silence",
-        lambda: heard(
-            source, held_audio.value, held_voice.value, held_transcript.value, settings
-        ),
+        lambda: heard(source, held_audio.value, held_voice.value, held_transcript.value, settings),
     )
     if result.value.silence.nothing_said:
         run.warn(f"{source.name}: nobody speaks in it, so nothing was cut")

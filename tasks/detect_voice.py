@@ -29,8 +29,12 @@ def detect_voice(run: Run, held_audio: Held[AnalysisAudio]) -> Result[tuple[Span
     audio = held_audio.value
     result = remembered(
         run,
-        step_key("voice", inputs={"audio": audio.digest}, tools={"vad": f"faster-whisper {version('faster-whisper')}"}),
-        lambda folder: Made(_spans(audio), {}),
+        step_key(
+            "voice",
+            inputs={"audio": audio.digest},
+            tools={"vad": f"faster-whisper {version('faster-whisper')}"},
+        ),
+        lambda _: Made(_spans(audio), {}),
         lambda entry: tuple(Span(start_s, end_s) for start_s, end_s in entry.value),
     )
     return result.state()  # type: ignore[return-value]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +9,14 @@ from prefect import task
 
 from tasks.analysis.faces import FaceTrack
 from tasks.analysis.transcript import Word
-from tasks.caching import STEP, Result, computed, off
+from tasks.caching import STEP, computed, off
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import SubtitleLayer, subtitle_layer
 from tasks.layers.zoom import ZoomLayer, zoom_layer
 from tasks.media.files import write_text
 from tasks.media.fonts import measurer
 from tasks.render.plan import RenderPlan, canvas_for, encoding_for, sound_for
-from tasks.render.report import plan_document
+from tasks.render.report import plan_document, pretty
 from tasks.run import Held, Run
 from tasks.settings import EditSettings
 from tasks.timeline.model import Canvas, Cut, Source, Timeline
@@ -84,5 +83,5 @@ def plan_render(
         max_chunk_frames=max(3, round(settings.render.max_chunk * canvas.rate)),
     )
     if target is not None:
-        write_text(target, json.dumps(plan_document(plan), indent=1, ensure_ascii=False) + "\n")
+        write_text(target, pretty(plan_document(plan)))
     return Held(plan)

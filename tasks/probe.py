@@ -29,9 +29,7 @@ def probe(run: Run, path: Path, settings: SoundSettings) -> Result[Source]:
     result = remembered(
         run,
         key,
-        lambda folder: Made(
-            to_document(probe_file(path, digest=digest, track=settings.track)), {}
-        ),
+        lambda _: Made(to_document(probe_file(path, digest=digest, track=settings.track)), {}),
         lambda entry: from_document(Source, entry.value),
     )
     run.footage[digest] = path

@@ -50,9 +50,7 @@ def _sound_key(plan: RenderPlan, sound: SoundPlan) -> Key:
 
 def draw_sound(run: Run, plan: RenderPlan, sound: SoundPlan, folder: Path) -> Path:
     """Render and encode the whole sound into a folder."""
-    segments = sound_segments(
-        plan.timeline, plan.sources, sound.sample_rate_hz, sound.crossfade_s
-    )
+    segments = sound_segments(plan.timeline, plan.sources, sound.sample_rate_hz, sound.crossfade_s)
     blocks = rendered_blocks(
         segments,
         [run.footage[source.digest] for source in plan.sources],

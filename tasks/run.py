@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import resource
 import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-import psutil
-
 from tasks.errors import Interrupted
 from tasks.media.store import ProcessingCache, default_folder
-
+from tasks.media.usage import PeakMemory, cpu_s
+from tasks.render.report import StepRecord
 
 T = TypeVar("T")
 
@@ -27,17 +24,6 @@ class Held(Generic[T]):
 
     def __init__(self, value: T) -> None:
         self.value = value
-
-
-@dataclass(frozen=True, slots=True)
-class StepRecord:
-    """What one step did."""
-
-    step: str
-    state: str
-    """``hit``, ``miss``, ``computed`` (never stored), ``off`` or ``degraded``."""
-    seconds: float
-    key: str = ""
 
 
 class Listener(Protocol):
@@ -59,7 +45,7 @@ class _Nobody:
         """Nobody listens."""
 
 
-_listener: ContextVar[Listener] = ContextVar("finecut_listener", default=_Nobody())
+_listener: ContextVar[Listener] = ContextVar("finecut_listener")
 
 
 @contextmanager
@@ -70,46 +56,6 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
-
-
-def cpu_s() -> float:
-    """Return the CPU seconds that this process and the children it waited for have used."""
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-
-
-class PeakMemory:
-    """The most memory that this process and its children held together, looked at twice a second."""
-
-    def __init__(self) -> None:
-        self.peak_bytes = 0
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        process = psutil.Process()
-        while True:
-            self.peak_bytes = max(self.peak_bytes, _tree_bytes(process))
-            if self._done.wait(0.5):
-                return
-
-    def stop(self) -> int:
-        """Stop looking and return the peak in bytes."""
-        self._done.set()
-        self._thread.join()
-        return self.peak_bytes
-
-
-def _tree_bytes(process: psutil.Process) -> int:
-    total = 0
-    for member in (process, *process.children(recursive=True)):
-        try:
-            total += member.memory_info().rss
-        except psutil.Error:
-            continue
-    return total
 
 
 _active: weakref.WeakSet[Run] = weakref.WeakSet()
@@ -128,7 +74,7 @@ class Run:
         self.store = store or ProcessingCache(default_folder())
         self.footage = dict(footage)
         """Where each source lies, by digest."""
-        self.listener = _listener.get()
+        self.listener = _listener.get(_Nobody())
         self.records: list[StepRecord] = []
         self.warnings: list[str] = []
         self.started_s = time.monotonic()

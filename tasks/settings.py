@@ -99,7 +99,7 @@ class TranscriptSettings(Settings):
     prompt: str | None = Field(
         None, max_length=1000, description="Names and terms that the speaker uses, as a sentence."
     )
-    beam: int = Field(5, ge=1, le=20, description="Beam size: larger is slower and a little better.")
+    beam: int = Field(5, ge=1, le=20, description="Beam size: larger is slower, a little better.")
     device: str = Field("auto", pattern="^(auto|cpu|cuda)$", description="auto, cpu or cuda.")
     compute_type: str = Field(
         "auto",

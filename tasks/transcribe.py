@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,8 @@ from tasks.extract_audio import AnalysisAudio
 from tasks.keys import Key, step_key
 from tasks.media.audio import read_analysis
 from tasks.media.speech import EngineIdentity, release_models, resolve_engine, transcribe
-from tasks.run import Held, Run, StepRecord
+from tasks.render.report import StepRecord
+from tasks.run import Held, Run
 from tasks.settings import Engine, TranscriptSettings
 from tasks.timeline.document import from_document, to_document
 from tasks.timeline.model import Source
@@ -43,6 +46,16 @@ def _window_key(
     return step_key(
         "transcript", inputs={"sound": digest, "language": language}, settings=used, tools=tools
     )
+
+
+def _transcribed_window(
+    samples: NDArray[np.float32],
+    settings: TranscriptSettings,
+    engine: EngineIdentity,
+    language: str | None,
+    _folder: Path,
+) -> Made:
+    return Made(to_document(transcribe(samples, settings, engine, language=language)), {})
 
 
 def _shifted(word: Word, by_s: float) -> Word:
@@ -72,9 +85,7 @@ def transcribed(
         result = remembered(
             run,
             _window_key(samples, settings, engine, language),
-            lambda folder, samples=samples, language=language: Made(
-                to_document(transcribe(samples, settings, engine, language=language)), {}
-            ),
+            partial(_transcribed_window, samples, settings, engine, language),
             lambda entry: from_document(Transcript, entry.value),
         )
         part = result.value

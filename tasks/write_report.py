@@ -1,10 +1,9 @@
-"""What lies beside the finished film: plan, transcript, subtitles, report; and Prefect's artifact."""
+"""What lies beside the finished film (plan, words, report), and Prefect's artifact."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,62 +13,23 @@ from prefect.artifacts import create_markdown_artifact
 
 from tasks.analysis.transcript import Transcript
 from tasks.caching import STEP
-from tasks.layers.subtitles import srt_document, vtt_document
 from tasks.media.files import write_text
+from tasks.media.usage import cpu_s
 from tasks.render.chunks import chunks
 from tasks.render.graph import chunk_arguments
 from tasks.render.plan import RenderPlan
 from tasks.render.report import (
     Cost,
     Outcome,
-    StepLine,
-    plan_document,
+    artifact_names,
+    artifact_texts,
+    pretty,
     report_document,
     report_markdown,
+    step_lines,
 )
-from tasks.run import Held, Run, StepRecord, cpu_s
-from tasks.timeline.document import to_document
+from tasks.run import Held, Run
 from tasks.timeline.model import Check
-
-
-def pretty(document: Any) -> str:
-    """Return JSON for people to read."""
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-
-
-def artifact_paths(folder: Path, plan: RenderPlan, has_words: bool) -> dict[str, str]:
-    """Return the files beside the film, by what they are."""
-    names = {"plan": "plan.json", "report": "report.json", "report_markdown": "report.md"}
-    if has_words:
-        names["transcript"] = "transcript.json"
-    if plan.subtitles is not None:
-        names |= {"srt": "subtitles.srt", "vtt": "subtitles.vtt"}
-    return {kind: str(folder / name) for kind, name in names.items()}
-
-
-def write_artifacts(
-    paths: Mapping[str, str], plan: RenderPlan, transcripts: Sequence[Transcript]
-) -> None:
-    """Write all but the report."""
-    write_text(Path(paths["plan"]), pretty(plan_document(plan)))
-    if "transcript" in paths:
-        documents = [to_document(transcript) for transcript in transcripts]
-        write_text(Path(paths["transcript"]), pretty(documents))
-    if plan.subtitles is not None and "srt" in paths:
-        rate = plan.timeline.rate
-        write_text(Path(paths["srt"]), srt_document(plan.subtitles.cues, rate))
-        write_text(Path(paths["vtt"]), vtt_document(plan.subtitles.cues, rate))
-
-
-def step_lines(records: Sequence[StepRecord]) -> tuple[StepLine, ...]:
-    """Return the records, those of one step and one state added up, in order of first finish."""
-    sums: dict[tuple[str, str], StepLine] = {}
-    for record in records:
-        at = (record.step, record.state)
-        before = sums.get(at, StepLine(record.step, record.state, 0.0, 0))
-        seconds = round(before.seconds + record.seconds, 3)
-        sums[at] = StepLine(record.step, record.state, seconds, before.count + 1)
-    return tuple(sums.values())
 
 
 def cost(run: Run) -> Cost:
@@ -134,10 +94,11 @@ def write_report(
 ) -> Held[dict[str, Any]]:
     """Write the files beside the film and return the report."""
     plan, beside = held_plan.value, held_beside.value
-    has_words = any(transcript.words for transcript in beside.transcripts)
-    paths = artifact_paths(beside.folder, plan, has_words) if beside.folder else {}
-    if paths:
-        write_artifacts(paths, plan, beside.transcripts)
+    names = artifact_names(plan, beside.transcripts) if beside.folder else {}
+    paths = {kind: str(beside.folder / name) for kind, name in names.items() if beside.folder}
+    texts = artifact_texts(plan, beside.transcripts) if paths else {}
+    for kind, text in texts.items():
+        write_text(Path(paths[kind]), text)
     outcome = outcome_of(run, plan, beside, held_rendered.value, paths)
     report = report_document(plan, outcome)
     markdown = report_markdown(report)

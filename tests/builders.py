@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.media import ffmpeg
-from tasks.render.plan import Encoding, RenderPlan, SoundPlan
+from tasks.render.plan import RenderPlan, SoundPlan, canvas_for, encoding_for
 from tasks.settings import RenderSettings
-from tasks.render.plan import canvas_for, encoding_for
 from tasks.timeline.model import Clip, Source, Timeline
 
 BITS = 16
@@ -59,7 +57,8 @@ def read_barcodes(path: Path, turn: Callable[[Any], Any] = lambda plane: plane) 
     """Return the number that each picture of a file carries, in order of presentation."""
     with av.open(str(path)) as container:
         return [
-            read_barcode(turn(frame.to_ndarray(format="gray"))) for frame in container.decode(video=0)
+            read_barcode(turn(frame.to_ndarray(format="gray")))
+            for frame in container.decode(video=0)
         ]
 
 
@@ -92,7 +91,9 @@ def barcode_video(target: Path, rate: Fraction, frames: int, *options: str) -> P
 
 def remux(source: Path, target: Path, *options: str, before: Sequence[str] = ()) -> Path:
     """Copy a file's packets into another container; `before` stands ahead of the input."""
-    ffmpeg.run([*before, "-i", str(source), "-c", "copy", *options, str(target)], folder=target.parent)
+    ffmpeg.run(
+        [*before, "-i", str(source), "-c", "copy", *options, str(target)], folder=target.parent
+    )
     return target
 
 

@@ -65,7 +65,8 @@ def main(source: Path, film: Path) -> None:
         line = [
             (
                 MARGIN + column,
-                290 - 500 * (zoom_at(plan.zoom, column * plan.timeline.frames // columns).factor - 1),
+                290
+                - 500 * (zoom_at(plan.zoom, column * plan.timeline.frames // columns).factor - 1),
             )
             for column in range(columns)
         ]

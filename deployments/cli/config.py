@@ -47,7 +47,9 @@ def _put(values: dict[str, Any], pair: str) -> None:
     name, equals, text = pair.partition("=")
     group, dot, field = name.strip().partition(".")
     if not (equals and dot and field):
-        raise BadSettings(f"--set {pair!r} is not of the form name=value", "write --set zoom.max=1.3")
+        raise BadSettings(
+            f"--set {pair!r} is not of the form name=value", "write --set zoom.max=1.3"
+        )
     table = values.setdefault(group, {})
     if not isinstance(table, dict):
         raise BadSettings(f"{group} is no group of settings", f"groups: {', '.join(_groups())}")

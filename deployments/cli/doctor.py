@@ -123,7 +123,9 @@ def print_findings(findings: Sequence[Finding]) -> None:
     """Print the findings for people."""
     console = Console(highlight=False)
     for finding in findings:
-        mark = "[green]✓[/]" if finding.ok else ("[red]✗[/]" if finding.is_needed else "[yellow]![/]")
+        mark = (
+            "[green]✓[/]" if finding.ok else ("[red]✗[/]" if finding.is_needed else "[yellow]![/]")
+        )
         console.print(f"{mark} {finding.name:<18}{escape(finding.found)}", soft_wrap=True)
         if not finding.ok and finding.hint:
             console.print(f"  [dim]→ {escape(finding.hint)}[/]", soft_wrap=True)

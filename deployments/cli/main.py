@@ -14,6 +14,7 @@ from deployments.cli.models import app as models_app
 from deployments.cli.progress import view
 from deployments.cli.running import stoppable, told_plainly
 from tasks.errors import BadInput
+from tasks.media.files import check_writable
 
 app = typer.Typer(
     name="finecut",
@@ -43,7 +44,7 @@ IsVerbose = Annotated[bool, typer.Option("--verbose", help="Show logs and traceb
 
 
 @app.command(epilog=SETTINGS_HELP)
-def edit(
+def edit(  # noqa: PLR0917 - Typer makes options of them
     videos: Videos,
     output: Output = None,
     config_file: Config = None,
@@ -77,7 +78,7 @@ def edit(
 
 
 @app.command(epilog=SETTINGS_HELP)
-def plan(
+def plan(  # noqa: PLR0917 - Typer makes options of them
     videos: Videos,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Where the plan goes; none: plan.json.")
@@ -94,7 +95,7 @@ def plan(
         settings = config.load_settings(config_file, set_ or [])
         footage = paths.existing(videos)
         target = output or Path("plan.json")
-        paths.check_writable(target.absolute().parent)
+        check_writable(target.absolute().parent)
         values = {"videos": footage, "settings": settings, "preview": preview, "plan": target}
         report = _run("edit", values, as_json=as_json, quiet=quiet, verbose=verbose)
         _show(report, as_json=as_json, is_dry=True)

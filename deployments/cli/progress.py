@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from tasks.run import StepRecord
+from tasks.render.report import StepRecord
 
 MARKS = {"hit": "[green]✓ kept", "miss": "[green]✓", "computed": "[green]✓", "off": "[dim]off"}
 QUIET_STEPS = ("chunk", "zoom", "subtitles", "timeline")

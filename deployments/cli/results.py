@@ -73,7 +73,9 @@ def print_graphs(report: Mapping[str, Any]) -> None:
     """Print the exact FFmpeg arguments of each chunk."""
     console = Console(highlight=False)
     for number, arguments in enumerate(report.get("graphs", []), start=1):
-        console.print(f"[dim]chunk {number}:[/] ffmpeg {escape(' '.join(arguments))}", soft_wrap=True)
+        console.print(
+            f"[dim]chunk {number}:[/] ffmpeg {escape(' '.join(arguments))}", soft_wrap=True
+        )
 
 
 def _rate(rate: str) -> str:

@@ -35,7 +35,7 @@ def told_plainly(*, as_json: bool, verbose: bool) -> Iterator[None]:
         _leave(error, as_json)
     except OSError as error:
         _leave(_system_error(error), as_json)
-    except Exception as error:  # the last line of defence: a user never sees a traceback
+    except Exception as error:  # noqa: BLE001 - the last line: a user never sees a traceback
         if verbose:
             traceback.print_exc()
         hint = "run it again with --verbose, and report what it says"
@@ -71,7 +71,7 @@ def stoppable(stop: Callable[[], None], *, as_json: bool) -> Iterator[None]:
         sys.stdout.flush()
         os._exit(STOPPED.exit_code)
 
-    def asked(number: int, frame: FrameType | None) -> None:
+    def asked(_number: int, _frame: FrameType | None) -> None:
         stop()
         threading.Thread(target=leave, daemon=True).start()
 

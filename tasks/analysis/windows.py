@@ -5,9 +5,7 @@ from __future__ import annotations
 from tasks.timeline.time import Span, complement
 
 
-def speech_windows(
-    voice: tuple[Span, ...], duration_s: float, max_s: float
-) -> tuple[Span, ...]:
+def speech_windows(voice: tuple[Span, ...], duration_s: float, max_s: float) -> tuple[Span, ...]:
     """Return windows of source time that cover everything, each at most `max_s` long.
 
     A border lies in the middle of the longest pause of the window's second half; where nobody

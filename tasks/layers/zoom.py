@@ -15,7 +15,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
+from itertools import pairwise
 from math import exp, pi, sin
 
 from tasks.analysis.faces import FaceTrack
@@ -166,7 +166,7 @@ def zoom_layer(
     points: list[FocusPoint] = []
     at = anchors(timeline, sources, ANCHOR_REACH_S)
     seen = _FaceView(timeline, sources, tracks, canvas)
-    for start, end in zip(at, at[1:], strict=False):
+    for start, end in pairwise(at):
         cycles = max(1, round((end - start) / float(timeline.rate) / settings.period))
         glide = _glide(seen, start, end)
         size = _median([face.size for face in seen.faces_between(start, end)])

@@ -337,7 +337,6 @@ DEFAULTS: tuple[str, ...] = ("whisper-base", "face-full-range")
 TESTED: tuple[str, ...] = (
     *DEFAULTS,
     "whisper-tiny.en",
-    "whisper-tiny.en-pt",
     "face-short-range",
 )
 """What the test suite works with besides; all of it is to be had from a package registry."""

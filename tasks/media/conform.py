@@ -47,7 +47,7 @@ class Conformer:
 
     def planes(self, picture: av.VideoFrame) -> Planes:
         """Return a picture's planes as they lie on the canvas, before the zoom."""
-        planes = _planes_of(self._reformatted(picture), self._is_deep)
+        planes = _planes_of(self._reformatted(picture), is_deep=self._is_deep)
         video = self._video
         if video.is_mirrored:
             planes = _each(planes, lambda plane: plane[:, ::-1])
@@ -82,7 +82,8 @@ class Conformer:
         """Return the even size, before the turn, at which a picture fits into the canvas."""
         video, canvas = self._video, self._canvas
         turned = video.rotation_deg in (90, 270)
-        room = (canvas.height_px, canvas.width_px) if turned else (canvas.width_px, canvas.height_px)
+        room = (canvas.width_px, canvas.height_px)
+        room = room[::-1] if turned else room
         return size_within(room, (picture.width * video.sample_aspect, Fraction(picture.height)))
 
     def _on_canvas(self, planes: Planes) -> Planes:
@@ -115,11 +116,11 @@ def size_within(room: tuple[int, int], size: tuple[Fraction, Fraction]) -> tuple
     return min(fitted[0], room[0]), min(fitted[1], room[1])
 
 
-def _planes_of(picture: av.VideoFrame, is_deep: bool) -> Planes:
+def _planes_of(picture: av.VideoFrame, *, is_deep: bool) -> Planes:
     """Return views of a 4:2:0 picture's planes, without the padding of its rows."""
     out = []
     for plane in picture.planes:
-        rows = np.frombuffer(plane, np.uint16 if is_deep else np.uint8)
+        rows = np.frombuffer(memoryview(plane), np.uint16 if is_deep else np.uint8)
         out.append(rows.reshape(plane.height, -1)[:, : plane.width])
     return out[0], out[1], out[2]
 

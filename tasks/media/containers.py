@@ -1,4 +1,4 @@
-"""Opening footage: local files only, in formats that hold media and nothing that points elsewhere."""
+"""Opening footage: local files only, in formats that hold media and point nowhere else."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from tasks.errors import BadInput
 from tasks.media.digest import unreadable
 
 FORMATS = (
-    "mov mp4 m4a 3gp 3g2 mj2 matroska webm mpeg mpegts mpegvideo avi flv asf ogg wav mp3 flac aac "
-    "h264 hevc m4v mxf dv nut aiff caf ivf obu"
-).split()
+    *("mov", "mp4", "m4a", "m4v", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "flv", "asf"),
+    *("mpeg", "mpegts", "mpegvideo", "mxf", "dv", "nut", "ivf", "obu", "h264", "hevc"),
+    *("ogg", "wav", "mp3", "flac", "aac", "aiff", "caf"),
+)
 """Demuxers that may open footage. Playlists (hls, dash, concat) and picture patterns are not among
 them: a file that came from anywhere must not make finecut read other files or the network."""
 
@@ -51,9 +52,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
     options = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
     try:
         # An absolute path cannot be taken for a URL, and a leading dash is no option.
-        container = av.open(
-            f"file:{path.absolute()}", options=options, metadata_errors="replace"
-        )
+        container = av.open(f"file:{path.absolute()}", options=options, metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise _unusable(path, error) from error
     with container:

@@ -43,5 +43,5 @@ def drawn_planes(
             if zoom is not None:
                 planes = zoomed(planes, zoom_at(zoom, frame))
             for plane in planes:
-                yield memoryview(np.ascontiguousarray(plane)).cast("B")
+                yield np.ascontiguousarray(plane).data.cast("B")
             frame += 1

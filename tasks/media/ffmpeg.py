@@ -127,18 +127,21 @@ def _drain(stream: IO[bytes], tail: deque[str], watch: _Watch) -> None:
         watch.alive()
 
 
+Piece = bytes | bytearray | memoryview
+"""What can be written to FFmpeg's standard input."""
+
 PIPE_BYTES = 1 << 20
 """Room in the pipe (Linux allows 1 MiB unprivileged): fewer switches between the two programs."""
 
 
-def _fed(stdin: IO[bytes], pieces: Iterable[object], watch: _Watch) -> None:
+def _fed(stdin: IO[bytes], pieces: Iterable[Piece], watch: _Watch) -> None:
     """Write all pieces; a child that closes its input early is told of by its exit code."""
     if hasattr(fcntl, "F_SETPIPE_SZ"):
         with suppress(OSError):
             fcntl.fcntl(stdin, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     try:
         for piece in pieces:
-            stdin.write(piece)  # type: ignore[arg-type]
+            stdin.write(piece)
             watch.alive()
         stdin.close()
     except BrokenPipeError:
@@ -149,7 +152,7 @@ def run(
     arguments: Sequence[str],
     *,
     folder: Path,
-    feed: Iterable[object] = (),
+    feed: Iterable[Piece] = (),
     stall_s: float = STALL_S,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -174,7 +177,8 @@ def run(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    assert child.stdin is not None and child.stderr is not None
+    assert child.stdin is not None
+    assert child.stderr is not None
     tail: deque[str] = deque(maxlen=STDERR_LINES)
     watch = _Watch(child, stall_s, cancelled)
     reader = threading.Thread(target=_drain, args=(child.stderr, tail, watch), daemon=True)

@@ -16,7 +16,7 @@ MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Containers that a film can be written to, by suffix."""
 
 
-def join(
+def join(  # noqa: PLR0913 - a remux needs all of it, and nothing else does
     chunks: Sequence[Path],
     frames: Sequence[int],
     sound: Path | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -55,7 +55,7 @@ def _passes(ranges: Sequence[FrameRange], video: VideoStream) -> list[list[Frame
     groups: list[list[FrameRange]] = []
     for first, end in ranges:
         gap = first - groups[-1][-1][1] if groups else -1
-        if 0 <= gap and (gap <= video.key_distance_frames or not video.seeks):
+        if gap >= 0 and (gap <= video.key_distance_frames or not video.seeks):
             groups[-1].append((first, end))
         else:
             groups.append([(first, end)])
@@ -109,7 +109,7 @@ def _from_before(
 
 def _decoded(
     path: Path, source: Source, video: VideoStream, grid: FrameGrid, seek_s: Fraction | None
-) -> Iterator[Placed]:
+) -> Generator[Placed, None, None]:
     """Yield pictures with their places, from the key frame before `seek_s` or from the start."""
     with opened(path) as container:
         stream = next(s for s in container.streams.video if s.index == video.index)

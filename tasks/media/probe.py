@@ -12,6 +12,7 @@ import av
 import av.error
 import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import SideData
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Discard, Disposition
 
@@ -291,8 +292,8 @@ def _orientation(picture: av.VideoFrame) -> tuple[int, bool]:
     x y w; a point goes to x' = a·x + c·y, y' = b·x + d·y.
     """
     for data in picture.side_data:
-        if data.type == SideDataType.DISPLAYMATRIX:
-            a, b, _, c, d, *_rest = struct.unpack("<9i", bytes(data)[:36])
+        if isinstance(data, SideData) and data.type == SideDataType.DISPLAYMATRIX:
+            a, b, _, c, d, *_rest = struct.unpack("<9i", bytes(memoryview(data))[:36])
             mirrored = a * d - b * c < 0
             if mirrored:
                 a, b = -a, -b
@@ -303,7 +304,7 @@ def _orientation(picture: av.VideoFrame) -> tuple[int, bool]:
 
 def _sample_aspect(path: Path, index: int) -> Fraction:
     with opened(path) as container:
-        stream = container.streams[index]
+        stream = next(s for s in container.streams.video if s.index == index)
         aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
     return Fraction(aspect) if aspect and Fraction(1, 20) <= aspect <= 20 else Fraction(1)
 
@@ -328,7 +329,7 @@ def _describe(video: VideoStream, audio: AudioStream | None, warnings: list[str]
         warnings.append("interlaced footage: deinterlaced, a picture for a picture")
     late_s = float(video.start_s)
     if late_s > 0.1:
-        warnings.append(f"the picture starts {late_s:.2f} s after the sound: its first frame is held")
+        warnings.append(f"the picture starts {late_s:.2f} s late: its first frame is held")
     if audio is not None and float(video.end_s - audio.end_s) > 0.5:
         early_s = float(video.end_s - audio.end_s)
         warnings.append(f"the sound ends {early_s:.2f} s before the picture")

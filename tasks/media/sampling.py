@@ -113,7 +113,10 @@ class _Sampler:
 
     def finish(self) -> Iterator[_Timed]:
         """Yield the samples that are left at the end."""
-        yield from self._run()
+        due_s = self.last_s + self.interval_s - self.slack_s
+        times_s = [float(p.pts * p.time_base) for p in self.waiting if p.pts is not None]
+        if not times_s or max(times_s) >= due_s:
+            yield from self._run()
         yield from self._restart()
 
     def _key(self, packet: av.Packet, at_s: float) -> Iterator[_Timed]:

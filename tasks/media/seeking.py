@@ -66,7 +66,7 @@ def _checksum(frame: av.VideoFrame) -> int:
     checksum = 0
     sample_bytes = 2 if frame.format.components[0].bits > 8 else 1
     for plane in frame.planes:
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
         seen = np.ascontiguousarray(rows[:, : plane.width * sample_bytes])
-        checksum = zlib.crc32(seen, checksum)
+        checksum = zlib.crc32(seen.data, checksum)
     return checksum

@@ -42,7 +42,7 @@ class Entry:
 
 
 def default_folder() -> Path:
-    """Return the store's folder: `FINECUT_CACHE`, else data/cache of a checkout, else the user's."""
+    """Return the folder: `FINECUT_CACHE`, else data/cache of a checkout, else the user's."""
     named = os.environ.get("FINECUT_CACHE")
     if named:
         return Path(named)
@@ -78,9 +78,7 @@ class ProcessingCache:
                 "set FINECUT_CACHE to a folder that can be written to",
             ) from error
 
-    def get(
-        self, key: str, validator: Callable[[Entry], bool] = lambda entry: True
-    ) -> Entry | None:
+    def get(self, key: str, validator: Callable[[Entry], bool] | None = None) -> Entry | None:
         """Return what is stored under a key, or none; a bad entry is reported and removed."""
         try:
             stored = self._index.get(key)
@@ -90,7 +88,7 @@ class ProcessingCache:
         if stored is None:
             return None
         entry = self._checked(stored)
-        if entry is None or not validator(entry):
+        if entry is None or (validator is not None and not validator(entry)):
             log.warning("the store's entry %s is damaged: made again", key[:12])
             self._index.delete(key)
             return None

@@ -85,4 +85,5 @@ def _enlarged_by_pillow(
     bottom = min(float(height), top + height * scale)
     kind = "I;16" if plane.dtype == np.uint16 else "L"
     image = Image.frombuffer(kind, (width, height), np.ascontiguousarray(plane), "raw", kind, 0, 1)
-    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=(left, top, right, bottom)))
+    box = (left, top, right, bottom)
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box))

@@ -12,6 +12,7 @@ import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from tasks.layers.subtitles import ass_document
 from tasks.layers.zoom import ZoomLayer, cut_mark
@@ -49,7 +50,7 @@ def chunks(plan: RenderPlan, borders: tuple[int, ...] | None = None) -> tuple[Ch
         borders: timeline frames from 0 to the end, in order; none: the plan's own.
     """
     at = borders if borders is not None else chunk_borders(plan)
-    return tuple(_chunk(plan, start, end) for start, end in zip(at, at[1:], strict=False))
+    return tuple(_chunk(plan, start, end) for start, end in pairwise(at))
 
 
 def chunk_borders(plan: RenderPlan) -> tuple[int, ...]:
@@ -57,9 +58,9 @@ def chunk_borders(plan: RenderPlan) -> tuple[int, ...]:
     marks = _cut_marks(plan)
     forced = sorted({0, plan.timeline.frames, *_tone_borders(plan)})
     out = [0]
-    for start, end in zip(forced, forced[1:], strict=False):
+    for start, end in pairwise(forced):
         chosen = [start, *_lowest_in_reach(marks, start, end, plan.min_chunk_frames), end]
-        for low, high in zip(chosen, chosen[1:], strict=False):
+        for low, high in pairwise(chosen):
             out += [*_split(plan, marks, low, high), high]
     return tuple(out)
 
@@ -92,9 +93,7 @@ def _between(marks: list[tuple[int, str]], low: int, high: int) -> list[tuple[in
     return marks[first : bisect_right(marks, high, key=lambda mark: mark[0])]
 
 
-def _lowest_in_reach(
-    marks: list[tuple[int, str]], start: int, end: int, reach: int
-) -> list[int]:
+def _lowest_in_reach(marks: list[tuple[int, str]], start: int, end: int, reach: int) -> list[int]:
     return [
         frame
         for frame, mark in _between(marks, start + reach, end - reach)

@@ -53,9 +53,7 @@ def chunk_arguments(
     return _compiled(drawn, output, _encoder_options(encoding, canvas))
 
 
-def hash_arguments(
-    chunk: Chunk, canvas: Canvas, source_color: ColorTags, output: str
-) -> list[str]:
+def hash_arguments(chunk: Chunk, canvas: Canvas, source_color: ColorTags, output: str) -> list[str]:
     """Return FFmpeg's arguments that write a hash of each frame that would reach the encoder."""
     drawn = _drawn(chunk, canvas, source_color)
     return _compiled(drawn, output, {"f": "framehash", "hash": "sha256", "c:v": "rawvideo"})

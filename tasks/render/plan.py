@@ -123,9 +123,7 @@ def sound_for(sources: Sequence[Source], settings: SoundSettings) -> SoundPlan |
     channels = [source.audio.channels for source in sources if source.audio is not None]
     if not channels:
         return None
-    return SoundPlan(
-        SAMPLE_RATE_HZ, min(2, max(channels)), settings.bitrate, settings.crossfade
-    )
+    return SoundPlan(SAMPLE_RATE_HZ, min(2, max(channels)), settings.bitrate, settings.crossfade)
 
 
 def preview(settings: RenderSettings) -> RenderSettings:

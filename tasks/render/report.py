@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.analysis.transcript import Transcript
+from tasks.layers.subtitles import srt_document, vtt_document
 from tasks.render.plan import RenderPlan
 from tasks.timeline.document import to_document
 from tasks.timeline.model import Check, Timeline
@@ -14,13 +17,35 @@ SCHEMA = "finecut/Report.1"
 
 
 @dataclass(frozen=True, slots=True)
+class StepRecord:
+    """What one step did."""
+
+    step: str
+    state: str
+    """``hit``, ``miss``, ``computed`` (never stored), ``off`` or ``degraded``."""
+    seconds: float
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StepLine:
-    """One step as the report shows it; several runs of a step are added up."""
+    """One step as the report shows it; its runs with the same end are added up."""
 
     step: str
     state: str
     seconds: float
     count: int = 1
+
+
+def step_lines(records: Sequence[StepRecord]) -> tuple[StepLine, ...]:
+    """Return a line for each step and state, in order of first finish."""
+    sums: dict[tuple[str, str], StepLine] = {}
+    for record in records:
+        at = (record.step, record.state)
+        before = sums.get(at, StepLine(record.step, record.state, 0.0, 0))
+        seconds = round(before.seconds + record.seconds, 3)
+        sums[at] = StepLine(record.step, record.state, seconds, before.count + 1)
+    return tuple(sums.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +154,19 @@ def report_markdown(report: Mapping[str, Any]) -> str:
     lines = [
         f"# {_cell(report['output'] or 'Plan')}",
         "",
-        f"**{clock(summary['source_s'])} → {clock(summary['output_s'])}** "
-        f"({summary['cuts']} cuts took out {went_s:.1f} s), {summary['frames']} frames at "
-        f"{summary['fps']} fps, {summary['width']}×{summary['height']}, "
-        f"{summary['output_bytes'] / 1e6:.1f} MB.",
+        (
+            f"**{clock(summary['source_s'])} → {clock(summary['output_s'])}** "
+            f"({summary['cuts']} cuts took out {went_s:.1f} s), {summary['frames']} frames at "
+            f"{summary['fps']} fps, {summary['width']}×{summary['height']}, "
+            f"{summary['output_bytes'] / 1e6:.1f} MB."
+        ),
         "",
-        f"{summary['encoder']} {summary['preset']}, CRF {summary['crf']:g}; "
-        f"{summary['chunks_rendered']} of {summary['chunks']} chunks rendered; "
-        f"{summary['wall_s']:.1f} s, {summary['cpu_s']:.1f} s of CPU, "
-        f"{summary['peak_memory_mb']:.0f} MB at most.",
+        (
+            f"{summary['encoder']} {summary['preset']}, CRF {summary['crf']:g}; "
+            f"{summary['chunks_rendered']} of {summary['chunks']} chunks rendered; "
+            f"{summary['wall_s']:.1f} s, {summary['cpu_s']:.1f} s of CPU, "
+            f"{summary['peak_memory_mb']:.0f} MB at most."
+        ),
     ]
     if report["warnings"]:
         lines += ["", "## Warnings", "", *(f"- {_cell(text)}" for text in report["warnings"])]
@@ -177,6 +206,33 @@ def clock(time_s: float) -> str:
     hours, minutes = divmod(minutes, 60)
     seconds = f"{tenths // 10:02d}.{tenths % 10}"
     return f"{hours}:{minutes:02d}:{seconds}" if hours else f"{minutes}:{seconds}"
+
+
+def artifact_names(plan: RenderPlan, transcripts: Sequence[Transcript]) -> dict[str, str]:
+    """Return the names of the files that lie beside a film, by what they are."""
+    names = {"plan": "plan.json", "report": "report.json", "report_markdown": "report.md"}
+    if any(transcript.words for transcript in transcripts):
+        names["transcript"] = "transcript.json"
+    if plan.subtitles is not None:
+        names |= {"srt": "subtitles.srt", "vtt": "subtitles.vtt"}
+    return names
+
+
+def artifact_texts(plan: RenderPlan, transcripts: Sequence[Transcript]) -> dict[str, str]:
+    """Return what stands in the files beside a film, but for the report, by what they are."""
+    texts = {
+        "plan": pretty(plan_document(plan)),
+        "transcript": pretty([to_document(transcript) for transcript in transcripts]),
+    }
+    if plan.subtitles is not None:
+        texts["srt"] = srt_document(plan.subtitles.cues, plan.timeline.rate)
+        texts["vtt"] = vtt_document(plan.subtitles.cues, plan.timeline.rate)
+    return {kind: texts[kind] for kind in artifact_names(plan, transcripts) if kind in texts}
+
+
+def pretty(document: Any) -> str:
+    """Return JSON for people to read."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def plan_document(plan: RenderPlan) -> dict[str, Any]:

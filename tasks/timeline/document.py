@@ -6,7 +6,6 @@ Pydantic does the work on plain frozen dataclasses; a `Fraction` is written as `
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,9 +15,14 @@ from tasks.errors import BadInput
 T = TypeVar("T")
 
 
-@cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
-    return TypeAdapter(kind)
+_adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """Return what reads and writes a noun; building one takes tens of milliseconds."""
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
 
 
 def schema_name(kind: type, version: int) -> str:
@@ -52,7 +56,7 @@ def from_document(kind: type[T], document: Any, version: int = 1) -> T:
         )
     body = {key: value for key, value in document.items() if key != "schema"}
     try:
-        return _adapter(kind).validate_python(body, strict=False)
+        value: T = _adapter(kind).validate_python(body, strict=False)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
@@ -60,3 +64,4 @@ def from_document(kind: type[T], document: Any, version: int = 1) -> T:
             f"{expected}: {where}: {first['msg']} (got {first.get('input')!r:.80})",
             "mend that field, or make the document again",
         ) from error
+    return value

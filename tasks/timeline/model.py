@@ -104,7 +104,7 @@ class Source:
         return (height, width) if self.video.rotation_deg in (90, 270) else (width, height)
 
     def grid(self, rate: Fraction) -> FrameGrid:
-        """Return this source's frame grid at a rate, shifted so that its first picture lies on it."""
+        """Return this source's frame grid at a rate, shifted so that its pictures lie on it."""
         start_s = self.video.start_s if self.video else Fraction(0)
         plain = FrameGrid(rate)
         return FrameGrid(rate, start_s - plain.time_of(plain.frame_at(start_s)))
@@ -163,7 +163,7 @@ class Timeline:
         return FrameGrid(self.rate)
 
     def clip_starts(self) -> tuple[int, ...]:
-        """Return the timeline frame on which each clip starts, and the timeline's end as the last."""
+        """Return the timeline frame on which each clip starts, and at last the timeline's end."""
         return (0, *accumulate(clip.frames for clip in self.clips))
 
 

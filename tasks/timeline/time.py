@@ -44,7 +44,7 @@ STANDARD_RATES = tuple(
 """Frame rates that cameras, phones and screen recorders write, in frames per second."""
 
 RATE_TOLERANCE = Fraction(4, 10_000)
-"""How far a measured rate may lie from a standard one and still mean it (24 is 0.1 % from 23.976)."""
+"""How far a measured rate may lie from a standard one and mean it; 23.976 is 0.1 % from 24."""
 
 
 def round_half_up(value: Fraction) -> int:
@@ -53,7 +53,7 @@ def round_half_up(value: Fraction) -> int:
 
 
 def snapped_rate(measured: Fraction) -> Fraction:
-    """Return the standard rate within `RATE_TOLERANCE` of the measured one, else the measured one."""
+    """Return the standard rate within `RATE_TOLERANCE` of a measured one, else that one."""
     nearest = min(STANDARD_RATES, key=lambda rate: abs(rate - measured))
     if abs(nearest - measured) <= measured * RATE_TOLERANCE:
         return nearest
