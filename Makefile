@@ -47,7 +47,7 @@ check: $(DEV) ## lint, format, types, architecture
 
 bench: $(DEV) ## measure speed and memory
 	$(BIN)/finecut models fetch
-	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -o timeout=0 -s $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -o python_functions='bench_*' -o timeout=0 -s $(PYTEST_ARGS)
 
 lock: $(DEV) ## make the locks again; UPGRADE=--upgrade draws newer versions
 	$(BIN)/python requirements/lock.py $(UPGRADE)

@@ -1,0 +1,1 @@
+"""Bars on speed and memory, measured; `make bench` runs them, the tests do not."""
