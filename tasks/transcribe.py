@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -59,13 +59,8 @@ def _transcribed_window(
 
 
 def _shifted(word: Word, by_s: float) -> Word:
-    return Word(
-        word.text,
-        round(word.start_s + by_s, 3),
-        round(word.end_s + by_s, 3),
-        word.probability,
-        word.ends_phrase,
-    )
+    start_s, end_s = round(word.start_s + by_s, 3), round(word.end_s + by_s, 3)
+    return replace(word, start_s=start_s, end_s=end_s)
 
 
 def transcribed(

@@ -49,7 +49,8 @@ def print_report(report: Mapping[str, Any]) -> None:
         f"{clock(summary['source_s'])} → {clock(summary['output_s'])}, "
         f"{summary['cuts']} cuts took out {went_s:.1f} s; "
         f"{summary['width']}×{summary['height']} at {_rate(summary['fps'])} fps"
-        + (f"; {rendered}, {summary['wall_s']:.0f} s" if out else "")
+        + (f"; {rendered}, {summary['wall_s']:.0f} s" if out else ""),
+        soft_wrap=True,
     )
     for warning in report["warnings"]:
         console.print(f"[yellow]! {escape(warning)}[/]", soft_wrap=True)

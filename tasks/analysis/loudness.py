@@ -81,6 +81,6 @@ def _high_pass(rate_hz: int) -> np.ndarray:
     """Return the taps of a windowed-sinc high-pass: an impulse less a low-pass of gain 1."""
     n = np.arange(_TAPS) - _TAPS // 2
     low: np.ndarray = np.sinc(2 * HIGH_PASS_HZ / rate_hz * n) * np.hamming(_TAPS)
-    high = -low / low.sum()
+    high: np.ndarray = -low / low.sum()
     high[_TAPS // 2] += 1
     return high

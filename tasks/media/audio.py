@@ -145,8 +145,10 @@ def extract_analysis_audio(path: Path, source: Source, target: Path) -> None:
     Raises:
         BadInput: the source has no sound, or a file cannot be opened or written.
     """
-    with written_whole(target) as part, av.open(str(part), "w", format="flac") as out:
-        out.flags |= av.container.Flags.bitexact.value
+    with (
+        written_whole(target) as part,
+        av.open(str(part), "w", format="flac", options={"fflags": "+bitexact"}) as out,
+    ):
         stream = out.add_stream("flac", rate=ANALYSIS_RATE_HZ, layout="mono", format="s16")
         at = 0
         for block in analysis_blocks(path, source):
@@ -272,9 +274,10 @@ def _converted(
     own converter. Samples that are no numbers come from damaged packets and count as zeros.
     """
     layout = "mono" if audio.channels == 1 else "stereo"
-    converter, kind = None, None
+    converter: av.AudioResampler | None = None
+    kind = None
     for frame in _frames(container, audio.index):
-        time_s = None if frame.pts is None else frame.pts * Fraction(frame.time_base)
+        time_s = frame.pts * frame.time_base if frame.pts is not None and frame.time_base else None
         if kind != (frame.format.name, frame.layout.name, frame.sample_rate):
             for late in converter.resample(None) if converter else ():
                 yield None, late.to_ndarray()
@@ -296,7 +299,7 @@ def _frames(container: InputContainer, index: int) -> Iterator[av.AudioFrame]:
     try:
         for packet in container.demux(wanted):
             try:
-                yield from packet.decode()
+                yield from (f for f in packet.decode() if isinstance(f, av.AudioFrame))
             except (av.error.FFmpegError, ValueError):
                 continue
     except av.error.FFmpegError:
