@@ -106,12 +106,13 @@ def render_plan(
     **changes: Any,
 ) -> RenderPlan:
     """Return a plan of clips alone, encoded fast."""
-    settings = RenderSettings(preset="ultrafast", crf=16)
+    asked = str(rate) if rate else None
+    settings = RenderSettings(preset="ultrafast", crf=16, frame_rate=asked)
     canvas = canvas_for(sources, settings)
     fields: dict[str, Any] = {
         "sources": tuple(sources),
         "canvas": canvas,
-        "timeline": Timeline(rate or canvas.rate, tuple(clips)),
+        "timeline": Timeline(canvas.rate, tuple(clips)),
         "cuts": (),
         "zoom": None,
         "subtitles": None,

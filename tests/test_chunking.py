@@ -1,0 +1,133 @@
+"""One piece or many, once or twice: the same pictures, the same bytes."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tasks.analysis.faces import FaceTrack, SubjectPoint
+from tasks.analysis.transcript import Word
+from tasks.errors import VerificationFailed
+from tasks.join_film import joined
+from tasks.layers.placing import timeline_words
+from tasks.layers.subtitles import subtitle_layer
+from tasks.layers.zoom import zoom_layer
+from tasks.media.fonts import measure
+from tasks.media.probe import probe
+from tasks.render.chunks import chunks
+from tasks.render.plan import RenderPlan
+from tasks.render_chunk import chunk_key, draw_chunk, frame_hashes
+from tasks.run import Run
+from tasks.settings import SubtitleSettings, ZoomSettings
+from tasks.timeline.model import Clip
+from tests.builders import barcode_video, render_plan
+
+
+def layered(
+    run: Run, folder: Path, clips: list[Clip] | None = None, frames: int = 700
+) -> RenderPlan:
+    """Return a plan over two sources with a zoom and subtitles."""
+    paths = [
+        barcode_video(folder / "a.mp4", Fraction(30000, 1001), frames),
+        barcode_video(folder / "b.mkv", Fraction(25), 200),
+    ]
+    sources = [probe(path) for path in paths]
+    run.footage |= {source.digest: path for source, path in zip(sources, paths, strict=True)}
+    chosen = clips or [
+        *(Clip(0, at, at + 37) for at in range(0, 420, 50)),
+        Clip(1, 10, 60),
+        *(Clip(0, at, at + 61) for at in range(430, 680, 70)),
+    ]
+    plan = render_plan(sources, chosen)
+    track = FaceTrack(tuple(SubjectPoint(n / 2, 0.3 + n % 5 / 20, 0.4, 0.2) for n in range(50)))
+    zoom = zoom_layer(
+        plan.timeline, sources, [track, FaceTrack(())], plan.canvas, ZoomSettings(max=1.3)
+    )
+    words = [Word(f"word{n}", n * 0.4, n * 0.4 + 0.37) for n in range(55)]
+    layer = subtitle_layer(
+        timeline_words([words, []], plan.timeline, sources),
+        plan.timeline.rate,
+        SubtitleSettings(),
+        width_px=plan.canvas.width_px,
+        height_px=plan.canvas.height_px,
+        measure=measure,
+        timeline_frames=plan.timeline.frames,
+    )
+    return render_plan(sources, chosen, zoom=zoom, subtitles=layer)
+
+
+def hashes(run: Run, plan: RenderPlan, borders: tuple[int, ...] | None, folder: Path) -> list[str]:
+    """Return the hash of each frame that would reach the encoder."""
+    out = []
+    for part in chunks(plan, borders):
+        work = folder / secrets.token_hex(4)
+        work.mkdir()
+        out += frame_hashes(run, plan, part, work)
+    return out
+
+
+def test_frames_are_the_same_in_one_piece_or_many(run: Run, tmp_path: Path) -> None:
+    plan = layered(run, tmp_path)
+    end = plan.timeline.frames
+    draw = random.Random(3)
+
+    whole = hashes(run, plan, (0, end), tmp_path)
+
+    assert len(whole) == end
+    assert len(set(whole)) > end * 0.9
+    assert hashes(run, plan, None, tmp_path) == whole
+    for pieces in (2, 7):
+        borders = (0, *sorted(draw.sample(range(1, end), pieces - 1)), end)
+        assert hashes(run, plan, borders, tmp_path) == whole
+
+
+def test_the_same_plan_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
+    plan = layered(run, tmp_path)
+    films = []
+    for number in range(2):
+        files = []
+        for part in chunks(plan):
+            work = tmp_path / secrets.token_hex(4)
+            work.mkdir()
+            files.append(draw_chunk(run, plan, part, work))
+        for suffix in (".mp4", ".mkv", ".mov"):
+            film = tmp_path / f"film{number}{suffix}"
+            assert all(c.ok for c in joined(run, plan, chunks(plan), files, None, film))
+        films.append(
+            [(tmp_path / f"film{number}{s}").read_bytes() for s in (".mp4", ".mkv", ".mov")]
+        )
+
+    assert films[0] == films[1]
+
+
+def test_a_missing_frame_fails_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
+    plan = layered(run, tmp_path)
+    parts = chunks(plan)
+    files = []
+    for part in parts:
+        work = tmp_path / secrets.token_hex(4)
+        work.mkdir()
+        files.append(draw_chunk(run, plan, part, work))
+    swapped = [files[-1], *files[1:]]
+
+    with pytest.raises(VerificationFailed):
+        joined(run, plan, parts, swapped, None, tmp_path / "out" / "film.mp4")
+
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_early_cut_leaves_later_chunks_alone(run: Run, tmp_path: Path) -> None:
+    clips = [Clip(0, at, at + 41) for at in range(0, 2950, 49)]
+    before = layered(run, tmp_path, clips, frames=3000)
+    after = layered(run, tmp_path, clips[:1] + clips[2:], frames=3000)
+
+    keys = [chunk_key(before, part).digest for part in chunks(before)]
+    kept = {chunk_key(after, part).digest for part in chunks(after)}
+
+    assert len(keys) > 12
+    assert sum(key not in kept for key in keys) <= 4
+    assert keys[-1] in kept
