@@ -22,8 +22,8 @@ SHARE_KEPT = 0.99
 """A grid suits variable-rate footage when this share of its pictures get a place of their own."""
 
 MEAN_DEVIATION = 0.12
-"""How far from its place a picture of variable-rate footage may lie on average, in frames; where
-pictures lie anywhere, the mean is 0.25."""
+"""How far from its place a picture may lie on average, in frames; where pictures lie anywhere, the
+mean is 0.25."""
 
 
 def frame_rate_of(
@@ -72,8 +72,9 @@ def _deviation(ticks_s: NDArray[np.float64], rate: Fraction) -> float:
 
 
 def _fits(ticks_s: NDArray[np.float64], rate: Fraction) -> bool:
-    """Return whether picture n lies nearest to place n for every n."""
-    return bool(np.array_equal(_places(ticks_s, rate), np.arange(len(ticks_s))))
+    """Return whether picture n lies nearest to place n for every n, and near to it on average."""
+    is_counted = np.array_equal(_places(ticks_s, rate), np.arange(len(ticks_s)))
+    return bool(is_counted) and _deviation(ticks_s, rate) <= MEAN_DEVIATION
 
 
 def _variable_rate(ticks_s: NDArray[np.float64], hints: tuple[Fraction, ...]) -> Fraction:
