@@ -44,13 +44,18 @@ def _frames(
     before_s = float(grid.time_of(first_frame - 1))
     low = bisect_right(words, before_s, key=lambda word: word.end_s)
     for word in words[low:]:
-        first = math.floor((Fraction(word.start_s) - grid.origin_s) * grid.rate)
-        end = math.ceil((Fraction(word.end_s) - grid.origin_s) * grid.rate)
+        first = math.floor((_exact(word.start_s) - grid.origin_s) * grid.rate)
+        end = math.ceil((_exact(word.end_s) - grid.origin_s) * grid.rate)
         if first >= end_frame:
             return
         first, end = max(first, first_frame), min(end, end_frame)
         if first < end and _is_mostly_inside(word, grid, first_frame, end_frame):
             yield word, first, end
+
+
+def _exact(time_s: float) -> Fraction:
+    """Return a word's time, which counts milliseconds, without the dust of its float."""
+    return Fraction(time_s).limit_denominator(1000)
 
 
 def _is_mostly_inside(word: Word, grid: FrameGrid, first_frame: int, end_frame: int) -> bool:
