@@ -15,11 +15,10 @@ from flows.render import render
 from tasks.build_timeline import build_timeline
 from tasks.find_footage import find_footage
 from tasks.plan_render import Decided, plan_render
-from tasks.render.plan import RenderPlan
+from tasks.render.checking import plan_from
 from tasks.render.plan import preview as preview_settings
 from tasks.run import Held, Run
 from tasks.settings import EditSettings
-from tasks.timeline.document import from_document
 from tasks.write_report import Beside, Rendered, write_report
 
 WORKERS = max(3, (os.cpu_count() or 2) // 2 + 1)
@@ -99,7 +98,7 @@ def render_document(
         artifacts: folder for the report; none: write none.
     """
     run = Run({})
-    planned = from_document(RenderPlan, document)
+    planned = plan_from(document)
     find_footage.submit(run, Held(planned), roots).result()
     rendered = render(run, planned, output)
     beside = Beside(output, artifacts, ())

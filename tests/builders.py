@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import wave
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,16 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.join_film import joined
 from tasks.media import ffmpeg
+from tasks.media.probe import probe
+from tasks.render.chunks import Chunk, chunks
 from tasks.render.plan import RenderPlan, SoundPlan, canvas_for, encoding_for
+from tasks.render_chunk import draw_chunk
+from tasks.render_sound import draw_sound
+from tasks.run import Run
 from tasks.settings import RenderSettings
-from tasks.timeline.model import Clip, Source, Timeline
+from tasks.timeline.model import AudioStream, Check, Clip, Source, Timeline, VideoStream
 
 BITS = 16
 """Width of the number drawn into each picture."""
@@ -89,6 +96,80 @@ def barcode_video(target: Path, rate: Fraction, frames: int, *options: str) -> P
     return encode(target, (barcode(number) for number in range(frames)), rate, *options)
 
 
+SOUND_RATE_HZ = 48_000
+
+
+def write_wav(target: Path, sound: NDArray[np.float64]) -> Path:
+    """Write mono sound in the range -1 to 1 as 16-bit PCM."""
+    with wave.open(str(target), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(SOUND_RATE_HZ)
+        out.writeframes((sound * 32767).astype("<i2").tobytes())
+    return target
+
+
+def beeps(moments_s: Iterable[float], length_s: float) -> NDArray[np.float64]:
+    """Return sound with a 2 kHz beep of about 2 ms centred on each moment."""
+    sound = np.zeros(round(length_s * SOUND_RATE_HZ))
+    for moment_s in moments_s:
+        first = max(0, round((moment_s - 0.01) * SOUND_RATE_HZ))
+        at_s = np.arange(first, min(len(sound), first + SOUND_RATE_HZ // 50)) / SOUND_RATE_HZ
+        bell = np.exp(-(((at_s - moment_s) / 1e-3) ** 2))
+        sound[first : first + len(at_s)] += 0.8 * bell * np.cos(4000 * np.pi * (at_s - moment_s))
+    return sound
+
+
+FLASH_EVERY = 20
+"""Frames from flash to flash."""
+
+FLASH_AT = 10
+"""Where the flash lies in each such run."""
+
+
+def flash_video(target: Path, rate: Fraction, flashes: int, *options: str) -> Path:
+    """Encode a dark video with white frames; in the middle of each of them there is a beep."""
+    size = (64, 48)
+    dark, white = (np.full(size[::-1], value, np.uint8) for value in (30, 235))
+    frames = flashes * FLASH_EVERY
+    at = range(FLASH_AT, frames, FLASH_EVERY)
+    moments_s = [float((frame + Fraction(1, 2)) / rate) for frame in at]
+    sound = write_wav(target.with_suffix(".wav"), beeps(moments_s, float(frames / rate)))
+    shown = (white if n % FLASH_EVERY == FLASH_AT else dark for n in range(frames))
+    return encode(target, shown, rate, *options, size=size, sound=sound)
+
+
+def flash_offsets_s(path: Path, rate: Fraction) -> list[tuple[float, float]]:
+    """Return for each flash of a film when it is shown and how far its beep lies behind it."""
+    with av.open(str(path)) as container:
+        shown = [
+            float(frame.pts * frame.time_base + Fraction(1, 2) / rate)
+            for frame in container.decode(video=0)
+            if frame.to_ndarray(format="gray").mean() > 125
+        ]
+    first_s, power = _sound_power(path)
+    reach = SOUND_RATE_HZ // 10
+    out = []
+    for moment_s in shown:
+        low = max(0, round((moment_s - first_s) * SOUND_RATE_HZ) - reach)
+        near = power[low : low + 2 * reach]
+        middle = float((near * np.arange(len(near))).sum() / near.sum())
+        out.append((moment_s, first_s + (low + middle) / SOUND_RATE_HZ - moment_s))
+    return out
+
+
+def _sound_power(path: Path) -> tuple[float, NDArray[np.float64]]:
+    """Return when a file's sound starts, and the square of each of its samples."""
+    blocks: list[NDArray[np.float64]] = []
+    first_s = 0.0
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            if not blocks:
+                first_s = float(frame.pts * frame.time_base)
+            blocks.append(frame.to_ndarray()[0].astype(np.float64) ** 2)
+    return first_s, np.concatenate(blocks)
+
+
 def remux(source: Path, target: Path, *options: str, before: Sequence[str] = ()) -> Path:
     """Copy a file's packets into another container; `before` stands ahead of the input."""
     ffmpeg.run(
@@ -122,3 +203,47 @@ def render_plan(
         "max_chunk_frames": 240,
     }
     return RenderPlan(**{**fields, **changes})
+
+
+def made_up_source(
+    digest: str = "ab" * 32,
+    rate: Fraction = Fraction(25),
+    *,
+    frames: int = 100_000,
+    start_s: Fraction = Fraction(0),
+    **changes: Any,
+) -> Source:
+    """Return a source that no file stands behind, 640x360 with stereo sound."""
+    end_s = start_s + frames / rate
+    video = VideoStream(
+        0, "h264", 640, 360, "yuv420p", rate, False, frames, start_s, end_s, **changes
+    )
+    audio = AudioStream(1, "aac", SOUND_RATE_HZ, 2, Fraction(0), end_s)
+    return Source(digest, "a.mp4", "mov", 1, end_s, video, audio)
+
+
+def footage(run: Run, path: Path) -> Source:
+    """Return what a file holds, and let a run know where it lies."""
+    source = probe(path)
+    run.footage[source.digest] = path
+    return source
+
+
+def random_clips(source: int, frames: int, cuts: int, seed: int, first: int = 0) -> list[Clip]:
+    """Return clips in order that keep random ranges of a source, with `cuts` cuts between them."""
+    chosen = np.random.default_rng(seed).permutation(frames + 1)[: 2 * cuts + 2]
+    ends = [int(end) + first for end in np.sort(chosen)]
+    return [Clip(source, start, end) for start, end in zip(ends[::2], ends[1::2], strict=True)]
+
+
+def drawn(run: Run, plan: RenderPlan, parts: Sequence[Chunk]) -> Iterator[Path]:
+    """Draw and encode chunks, each in a folder of its own."""
+    for part in parts:
+        yield draw_chunk(run, plan, part, run.store.work_folder())
+
+
+def film(run: Run, plan: RenderPlan, output: Path) -> tuple[Check, ...]:
+    """Render a whole film to a file and return what was checked about it."""
+    parts = chunks(plan)
+    sound = draw_sound(run, plan, plan.sound, run.store.work_folder()) if plan.sound else None
+    return joined(run, plan, parts, list(drawn(run, plan, parts)), sound, output)

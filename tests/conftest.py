@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tasks.media.store import ProcessingCache
 from tasks.run import Run
+
+# A shared machine stalls for longer than any deadline that would tell something.
+settings.register_profile("finecut", deadline=None, derandomize=True)
+settings.load_profile("finecut")
 
 MEDIA = Path(os.environ.get("FINECUT_MEDIA", Path(__file__).parents[2] / "shared" / "media"))
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+from tasks.errors import FinecutError
+from tasks.media.files import check_writable
+from tasks.media.store import default_folder
 
 QUIET = {
     # Prefect speaks through finecut: its own console log would repeat every error as a traceback.
@@ -33,3 +38,15 @@ def prepare(*, verbose: bool) -> None:
     wanted = ALWAYS if verbose else {**QUIET, **ALWAYS}
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
+    if "PREFECT_HOME" not in os.environ and not _has_home():
+        # Prefect would say so dozens of times, and then wait for a server that cannot start.
+        os.environ["PREFECT_HOME"] = str(default_folder() / "prefect")
+
+
+def _has_home() -> bool:
+    """Return whether Prefect can keep its database where it does by default."""
+    try:
+        check_writable(Path.home() / ".prefect")
+    except (FinecutError, RuntimeError):
+        return False
+    return True

@@ -15,6 +15,7 @@ from deployments.cli.progress import view
 from deployments.cli.running import stoppable, told_plainly
 from tasks.errors import BadInput
 from tasks.media.files import check_writable
+from tasks.render.checking import plan_from
 
 app = typer.Typer(
     name="finecut",
@@ -162,8 +163,11 @@ def _read_plan(path: Path) -> dict[str, Any]:
         raise BadInput(f"cannot read {path}: {error.strerror}", "check the path") from error
     except ValueError as error:
         raise BadInput(f"{path} is no JSON: {error}", "make it with `finecut plan`") from error
+    except RecursionError as error:
+        raise BadInput(f"{path} is no plan", "make it with `finecut plan`") from error
     if not isinstance(document, dict):
         raise BadInput(f"{path} is no plan", "make it with `finecut plan`")
+    plan_from(document)  # a slip of the pen is told before Prefect has started
     return document
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -16,10 +17,17 @@ from types import FrameType
 import typer
 
 from deployments.cli.results import print_error
-from tasks.errors import FinecutError, Interrupted
+from tasks.errors import FinecutError, Interrupted, Missing
 
 GRACE_S = 5.0
 """How long a run that is being stopped may take to put its work away."""
+
+NO_SERVER = (
+    "Failed to reach API",
+    "Timed out while attempting to connect to ephemeral Prefect API server",
+    "Server error '5",
+)
+"""What Prefect says when its server is not there."""
 
 STOPPED = Interrupted("stopped", "give the same command again: what was finished is kept")
 
@@ -38,13 +46,35 @@ def told_plainly(*, as_json: bool, verbose: bool) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - the last line: a user never sees a traceback
         if verbose:
             traceback.print_exc()
-        hint = "run it again with --verbose, and report what it says"
-        _leave(FinecutError(f"unexpected: {type(error).__name__}: {error}", hint), as_json)
+        _leave(_explained(error), as_json)
 
 
 def _leave(error: FinecutError, as_json: bool) -> None:
     print_error(error, as_json=as_json)
     raise typer.Exit(error.exit_code)
+
+
+def _explained(error: Exception) -> FinecutError:
+    """Return what an error of a library means to whoever reads it."""
+    if isinstance(error, sqlite3.Error):
+        if "full" in str(error):
+            return _system_error(OSError(errno.ENOSPC, "", None))
+        return FinecutError(
+            f"a database of the store or of Prefect cannot be used: {error}",
+            "see whether its disk is full or read-only (FINECUT_CACHE, PREFECT_HOME)",
+        )
+    if any(sign in str(error) for sign in NO_SERVER):
+        url = os.environ.get("PREFECT_API_URL")
+        if url:
+            return Missing(
+                f"Prefect's server at {url} does not answer",
+                "start it, or unset PREFECT_API_URL to do without one",
+            )
+        return Missing(
+            "Prefect's own server did not start", "see whether the disk of PREFECT_HOME is full"
+        )
+    hint = "run it again with --verbose, and report what it says"
+    return FinecutError(f"unexpected: {type(error).__name__}: {error}", hint)
 
 
 def _system_error(error: OSError) -> FinecutError:

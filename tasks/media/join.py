@@ -43,9 +43,12 @@ def join(  # noqa: PLR0913 - a remux needs all of it, and nothing else does
         VerificationFailed: a chunk does not hold the frames that it should.
     """
     muxer = MUXERS[target.suffix.lower()]
-    options = {"fflags": "+bitexact", "video_track_timescale": str(timescale)}
-    if muxer != "matroska":
-        options["movflags"] = "+faststart"
+    options = {"fflags": "+bitexact"}
+    if muxer == "matroska":
+        # The sound's priming lies before 0; the muxer would move everything behind it instead.
+        options["avoid_negative_ts"] = "disabled"
+    else:
+        options |= {"movflags": "+faststart", "video_track_timescale": str(timescale)}
     with av.open(str(target), "w", format=muxer, options=options) as output:
         with av.open(str(chunks[0])) as first:
             video = output.add_stream_from_template(first.streams.video[0])

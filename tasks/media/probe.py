@@ -44,6 +44,12 @@ MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 
 MIN_SIDE_PX = 16
 """Smaller pictures are refused: one macroblock of H.264 is the least that is worth encoding."""
 
+JUMP_S = 2
+"""Timestamps that fall back further than reordering ever does: files written one behind another."""
+
+CUT_OFF_S = 1.0
+"""A header that promises this much more than there is tells of a file that was cut off."""
+
 _PACKETS_TRIED = 300
 """Packets that are tried before a stream counts as one that cannot be decoded."""
 
@@ -60,6 +66,7 @@ class _Track:
     key_pts: list[int] = field(default_factory=list)
     end_pts: int = 0
     unstamped: int = 0
+    starts_anew: bool = False
 
     def add(self, packet: av.Packet) -> None:
         if packet.size == 0 or packet.is_discard:
@@ -67,6 +74,8 @@ class _Track:
         if packet.pts is None:
             self.unstamped += 1
             return
+        if (self.end_pts - packet.pts) * self.time_base_s > JUMP_S:
+            self.starts_anew = True
         self.pts.append(packet.pts)
         self.end_pts = max(self.end_pts, packet.pts + (packet.duration or 0))
         if packet.is_keyframe:
@@ -92,8 +101,15 @@ def probe(path: Path, *, digest: str | None = None, track: int | None = None) ->
         audio, sound = _first_sound(container, path, track, warnings)
     with opened(path) as container:
         _read_through(container, [found for found in (video, audio) if found], warnings)
+        promised_s = _promised_s(container.streams[video.index])
+    if video.starts_anew:
+        warnings.append(
+            "its timestamps start anew in the middle (files put one behind another?): what "
+            "overlaps is left out; give the parts as files of their own"
+        )
     if not video.pts:
         _decode_times(path, video)
+    _tell_damage(video, promised_s, warnings)
     return _source(path, digest, name, (video, picture), (audio, sound), warnings)
 
 
@@ -177,6 +193,31 @@ def _read_through(container: InputContainer, tracks: list[_Track], warnings: lis
                 by_index[packet.stream_index].add(packet)
     except av.error.FFmpegError as error:
         warnings.append(f"the file is damaged or cut off ({error.strerror}); what is there is used")
+
+
+def _promised_s(stream: av.stream.Stream) -> Fraction | None:
+    """Return the length that the header gives a stream, in seconds."""
+    if not stream.duration or not stream.time_base:
+        return None
+    return stream.duration * stream.time_base
+
+
+def _tell_damage(video: _Track, promised_s: Fraction | None, warnings: list[str]) -> None:
+    """Warn of pictures that the header promises and that are not there, or share their times."""
+    if not video.pts:
+        return
+    there_s = (max(video.pts) - min(video.pts)) * video.time_base_s
+    if promised_s is not None and promised_s - there_s > max(CUT_OFF_S, promised_s / 100):
+        warnings.append(
+            f"the file is cut off: it promises {float(promised_s):.1f} s of picture and holds "
+            f"{float(there_s):.1f} s; what is there is used"
+        )
+    doubled = len(video.pts) - len(set(video.pts))
+    if doubled > len(video.pts) // 100:
+        warnings.append(
+            f"{doubled} pictures carry times that others carry too, as in recordings glued together "
+            "byte by byte: of each two, one is used; give the parts one after the other instead"
+        )
 
 
 def _decode_times(path: Path, video: _Track) -> None:

@@ -26,10 +26,12 @@ class _Packets:
     time_base_s: Fraction = Fraction(1)
 
     def add(self, packet: av.Packet) -> None:
-        if packet.size == 0 or packet.pts is None or packet.dts is None:
+        if packet.size == 0 or packet.pts is None:
             return
         self.pts.append(packet.pts)
-        self.dts.append(packet.dts)
+        # Matroska keeps no decode times; a reader cannot always tell the first few.
+        if packet.dts is not None:
+            self.dts.append(packet.dts)
         self.end = max(self.end, packet.pts + (packet.duration or 0))
         self.time_base_s = Fraction(packet.time_base)
         if packet.is_keyframe:
@@ -108,12 +110,13 @@ def _video_checks(
 def _border_check(path: Path, video: _Packets, canvas: Canvas, borders: Sequence[int]) -> Check:
     """Decode the picture on each border: it must be there and be a key frame."""
     bad: list[int] = []
+    # The file's own timestamps: a border in mid-millisecond is rounded either way in Matroska.
+    key_pts = {round(pts * video.time_base_s * canvas.rate): pts for pts in video.keys}
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         for border in borders[:-1]:
-            ticks = round(border / canvas.rate / video.time_base_s)
             try:
-                container.seek(ticks, stream=stream)
+                container.seek(key_pts.get(border, 0), stream=stream)
                 picture = next(iter(container.decode(stream)))
                 at = None if picture.pts is None else picture.pts * video.time_base_s
                 whole = at is not None and not picture.is_corrupt

@@ -20,6 +20,8 @@ SUBTITLE_FILE = "subtitles.ass"
 FONT_FOLDER = "fonts"
 """Names in the working folder, which whoever runs the graph has to fill."""
 
+REFERENCE_WHITE_CD_M2 = 203
+
 MIN_TIMESCALE = 10_000
 """The track's clock is a multiple of the frame rate's numerator and at least this fine."""
 
@@ -92,17 +94,18 @@ def _parameters(color: ColorTags) -> dict[str, str]:
 
 
 def _tone_mapped(stream: Any, color: ColorTags) -> Any:
-    """Return HDR as SDR: to linear light, BT.709 primaries, Hable's curve, BT.709.
+    """Return HDR as SDR: to linear light, BT.709 primaries, a soft shoulder, BT.709.
 
-    100 cd/m² is the reference white of SDR (ITU-R BT.2035); desaturation is off because it greys
-    faces that are lit brightly.
+    203 cd/m² is the reference white of HDR (ITU-R BT.2408, 2.2), which becomes SDR's. The Möbius
+    curve leaves what is darker as it is and bends only the highlights (Hable's greys faces);
+    desaturation is off because it pales faces that are lit brightly.
     """
     return (
         stream.filter("setparams", **_parameters(color))
-        .filter("zscale", t="linear", npl=100)
+        .filter("zscale", t="linear", npl=REFERENCE_WHITE_CD_M2)
         .filter("format", "gbrpf32le")
         .filter("zscale", p="bt709")
-        .filter("tonemap", tonemap="hable", desat=0)
+        .filter("tonemap", tonemap="mobius", desat=0)
         .filter("zscale", t="bt709", m="bt709", r="tv", dither="none")
         .filter("format", "yuv420p")
     )
