@@ -99,7 +99,7 @@ def render_document(
     """
     run = Run({})
     planned = plan_from(document)
-    find_footage.submit(run, Held(planned), roots).result()
+    find_footage.submit(run, Held(planned), roots, output).result()
     rendered = render(run, planned, output)
     beside = Beside(output, artifacts, ())
     reporting = write_report.submit(run, Held(planned), Held(beside), Held(rendered))

@@ -9,6 +9,7 @@ from prefect import task
 
 from tasks.caching import STEP
 from tasks.errors import BadInput
+from tasks.media.files import check_no_footage
 from tasks.media.store import remembered_digest
 from tasks.render.plan import RenderPlan
 from tasks.run import Held, Run
@@ -49,6 +50,9 @@ def locate(run: Run, plan: RenderPlan, roots: Sequence[Path]) -> None:
 
 
 @task(name="footage", **STEP)
-def find_footage(run: Run, held_plan: Held[RenderPlan], roots: Sequence[Path]) -> None:
-    """Find the footage of a plan: where it was, else in the places named."""
+def find_footage(
+    run: Run, held_plan: Held[RenderPlan], roots: Sequence[Path], output: Path
+) -> None:
+    """Find the footage of a plan, where it was or in the places named; the film must not be it."""
     locate(run, held_plan.value, roots)
+    check_no_footage(output, run.footage.values())

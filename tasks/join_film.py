@@ -9,7 +9,7 @@ from prefect import task
 
 from tasks.caching import STEP, Result, computed
 from tasks.errors import VerificationFailed
-from tasks.media.files import written_whole
+from tasks.media.files import check_no_footage, written_whole
 from tasks.media.join import join
 from tasks.media.verify import verified
 from tasks.render.chunks import Chunk
@@ -32,8 +32,9 @@ def joined(
 
     Raises:
         VerificationFailed: the film is not what was planned; nothing was written.
-        BadInput: the output cannot be written.
+        BadInput: the output cannot be written, or is footage.
     """
+    check_no_footage(output, run.footage.values())
     borders = [*(chunk.start_frame for chunk in chunks), plan.timeline.frames]
     planned = None
     if plan.sound is not None and sound is not None:

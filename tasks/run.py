@@ -72,6 +72,7 @@ class Run:
 
     def __init__(self, footage: Mapping[str, Path], store: ProcessingCache | None = None) -> None:
         self.store = store or ProcessingCache(default_folder())
+        self.store.sweep()
         self.footage = dict(footage)
         """Where each source lies, by digest."""
         self.listener = _listener.get(_Nobody())

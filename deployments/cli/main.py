@@ -12,9 +12,8 @@ import typer
 from deployments.cli import config, doctor, environment, paths, results
 from deployments.cli.models import app as models_app
 from deployments.cli.progress import view
-from deployments.cli.running import stoppable, told_plainly
+from deployments.cli.running import apart, stoppable, told_plainly
 from tasks.errors import BadInput
-from tasks.media.files import check_writable
 from tasks.render.checking import plan_from
 
 app = typer.Typer(
@@ -95,8 +94,7 @@ def plan(  # noqa: PLR0917 - Typer makes options of them
     with told_plainly(as_json=as_json, verbose=verbose):
         settings = config.load_settings(config_file, set_ or [])
         footage = paths.existing(videos)
-        target = output or Path("plan.json")
-        check_writable(target.absolute().parent)
+        target = paths.plan_for(footage, output)
         values = {"videos": footage, "settings": settings, "preview": preview, "plan": target}
         report = _run("edit", values, as_json=as_json, quiet=quiet, verbose=verbose)
         _show(report, as_json=as_json, is_dry=True)
@@ -116,8 +114,8 @@ def render(
 ) -> None:
     """Render a plan."""
     with told_plainly(as_json=as_json, verbose=verbose):
-        document = _read_plan(plan_file)
         target = paths.output_for([plan_file], output)
+        document = _read_plan(plan_file)
         values = {
             "document": document,
             "roots": [path.absolute() for path in footage or []] + [plan_file.absolute().parent],
@@ -153,7 +151,7 @@ def _run(
 
         run: Callable[..., dict[str, Any]] = getattr(flows.edit, flow_name)
         with stoppable(stop_all, as_json=as_json), listening(listener):
-            return run(**values)
+            return apart(lambda: run(**values))
 
 
 def _read_plan(path: Path) -> dict[str, Any]:

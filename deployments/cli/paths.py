@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.errors import BadInput
-from tasks.media.files import check_writable
+from tasks.media.files import check_no_footage, check_writable
 from tasks.media.join import MUXERS
 
 MARK = ".finecut"
@@ -25,15 +25,25 @@ def output_for(videos: Sequence[Path], asked: Path | None) -> Path:
             f"the output {output} does not end in {', '.join(MUXERS)}",
             "the suffix chooses the container",
         )
-    for video in videos:
-        if output.exists() and video.exists() and output.samefile(video):
-            raise BadInput(
-                f"the output {output} is the footage itself", "choose another name with -o"
-            )
+    check_no_footage(output, videos)
     if output.is_dir():
         raise BadInput(f"the output {output} is a folder", "name a file")
     check_writable(output.parent)
     return output
+
+
+def plan_for(videos: Sequence[Path], asked: Path | None) -> Path:
+    """Return where a plan goes: ``plan.json`` unless asked otherwise.
+
+    Raises:
+        BadInput: it would overwrite footage, is a folder, or its folder cannot be written to.
+    """
+    plan = asked or Path("plan.json")
+    check_no_footage(plan, videos)
+    if plan.is_dir():
+        raise BadInput(f"the output {plan} is a folder", "name a file")
+    check_writable(plan.absolute().parent)
+    return plan
 
 
 def artifacts_for(output: Path) -> Path:

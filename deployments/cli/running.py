@@ -11,13 +11,18 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from types import FrameType
+from typing import TypeVar
 
 import typer
 
 from deployments.cli.results import print_error
 from tasks.errors import FinecutError, Interrupted, Missing
+
+T = TypeVar("T")
 
 GRACE_S = 5.0
 """How long a run that is being stopped may take to put its work away."""
@@ -93,24 +98,43 @@ def stoppable(stop: Callable[[], None], *, as_json: bool) -> Iterator[None]:
     Args:
         stop: asks the run to end; it then has `GRACE_S` to do so.
     """
+    ended, leaving = threading.Event(), threading.Event()
 
     def leave() -> None:
-        time.sleep(GRACE_S)
+        if ended.wait(GRACE_S):
+            # The run has said how it ended; what hangs now is the way out.
+            time.sleep(GRACE_S)
         _end_children()
-        print_error(STOPPED, as_json=as_json)
+        if not ended.is_set():
+            print_error(STOPPED, as_json=as_json)
         sys.stdout.flush()
         os._exit(STOPPED.exit_code)
 
     def asked(_number: int, _frame: FrameType | None) -> None:
-        stop()
-        threading.Thread(target=leave, daemon=True).start()
+        if not leaving.is_set():
+            leaving.set()
+            stop()
+            threading.Thread(target=leave, daemon=True).start()
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        ended.set()
+        if not leaving.is_set():
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def apart(work: Callable[[], T]) -> T:
+    """Return what `work` returns, done in a thread of its own.
+
+    Prefect takes SIGTERM for itself where a flow runs in the main thread, ends in a traceback and
+    leaves its server behind; elsewhere it leaves signals alone, and `stoppable` gets them.
+    """
+    context = copy_context()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="finecut") as pool:
+        return pool.submit(context.run, work).result()
 
 
 def _end_children() -> None:

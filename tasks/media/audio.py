@@ -292,7 +292,9 @@ def _converted(
 
 def _frames(container: InputContainer, index: int) -> Iterator[av.AudioFrame]:
     """Yield decoded frames; a packet that does not decode is left out, a cut-off file ends."""
-    wanted = container.streams[index]
+    wanted = next((s for s in container.streams.audio if s.index == index), None)
+    if wanted is None:
+        raise BadInput(f"{container.name} holds no sound stream {index}", "make the plan again")
     for stream in container.streams:
         if stream is not wanted:
             stream.discard = Discard.all

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from tasks.errors import Interrupted, Missing, ToolFailed
+from tasks.errors import FinecutError, Interrupted, Missing, ToolFailed
 
 STALL_S = 120.0
 """Longest silence of a healthy FFmpeg: a slow preset at 4K needs seconds a frame, never minutes."""
@@ -202,6 +202,11 @@ def _raise_for(returncode: int, reason: str, tail: list[str], stall_s: float) ->
     said = "\n".join(tail)
     if reason == "stalled":
         raise ToolFailed(f"FFmpeg made no progress for {stall_s:g} s and was ended\n{said}")
+    if returncode != 0 and "No space left on device" in said:
+        raise FinecutError(
+            "the disk is full: FFmpeg could not write",
+            "free some space and give the same command again: finished work is kept",
+        )
     if returncode != 0:
-        hint = "free some space" if "No space left" in said else "see what FFmpeg said above"
+        hint = "see what FFmpeg said above"
         raise ToolFailed(f"FFmpeg failed with exit code {returncode}\n{said}", hint)

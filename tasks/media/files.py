@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tasks.errors import BadInput, FinecutError
@@ -45,13 +45,23 @@ def written_whole(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise _explained(error, target) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before is what has to be told
+            part.unlink(missing_ok=True)
 
 
 def write_text(target: Path, text: str) -> None:
     """Write a text file whole, as UTF-8."""
     with written_whole(target) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def check_no_footage(target: Path, footage: Iterable[Path]) -> None:
+    """Raise `BadInput` if `target` is one of the files that are read, by whatever name or link."""
+    for path in footage:
+        if target.exists() and path.exists() and target.samefile(path):
+            raise BadInput(
+                f"the output {target} is the footage itself", "choose another name with -o"
+            )
 
 
 def check_writable(folder: Path) -> None:

@@ -112,7 +112,9 @@ def _decoded(
 ) -> Generator[Placed, None, None]:
     """Yield pictures with their places, from the key frame before `seek_s` or from the start."""
     with opened(path) as container:
-        stream = next(s for s in container.streams.video if s.index == video.index)
+        stream = next((s for s in container.streams.video if s.index == video.index), None)
+        if stream is None:
+            raise BadInput(f"{path} holds no picture stream {video.index}", "make the plan again")
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = DECODER_THREADS
         if seek_s is not None:

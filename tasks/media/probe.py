@@ -109,7 +109,7 @@ def probe(path: Path, *, digest: str | None = None, track: int | None = None) ->
         )
     if not video.pts:
         _decode_times(path, video)
-    _tell_damage(video, promised_s, warnings)
+    _tell_cut_off(video, promised_s, warnings)
     return _source(path, digest, name, (video, picture), (audio, sound), warnings)
 
 
@@ -202,21 +202,15 @@ def _promised_s(stream: av.stream.Stream) -> Fraction | None:
     return stream.duration * stream.time_base
 
 
-def _tell_damage(video: _Track, promised_s: Fraction | None, warnings: list[str]) -> None:
-    """Warn of pictures that the header promises and that are not there, or share their times."""
+def _tell_cut_off(video: _Track, promised_s: Fraction | None, warnings: list[str]) -> None:
+    """Warn where the header promises pictures that are not there."""
     if not video.pts:
         return
     there_s = (max(video.pts) - min(video.pts)) * video.time_base_s
-    if promised_s is not None and promised_s - there_s > max(CUT_OFF_S, promised_s / 100):
+    if promised_s is not None and promised_s - there_s > max(CUT_OFF_S, float(promised_s) / 100):
         warnings.append(
             f"the file is cut off: it promises {float(promised_s):.1f} s of picture and holds "
             f"{float(there_s):.1f} s; what is there is used"
-        )
-    doubled = len(video.pts) - len(set(video.pts))
-    if doubled > len(video.pts) // 100:
-        warnings.append(
-            f"{doubled} pictures carry times that others carry too, as in recordings glued together "
-            "byte by byte: of each two, one is used; give the parts one after the other instead"
         )
 
 

@@ -6,13 +6,16 @@ foreign entry is a miss: it is reported, removed, and made again. Never pickle.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
+import platform
 import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from typing import Any
 import diskcache
 import platformdirs
 
-from tasks.errors import BadInput
+from tasks.errors import BadInput, FinecutError
 from tasks.media.digest import file_digest
 
 log = logging.getLogger("finecut.store")
@@ -73,10 +76,19 @@ class ProcessingCache:
                 eviction_policy="least-recently-used",
             )
         except (OSError, sqlite3.Error) as error:
-            raise BadInput(
-                f"the store at {folder} cannot be used: {error}",
-                "set FINECUT_CACHE to a folder that can be written to",
-            ) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> FinecutError:
+        if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
+            return FinecutError(
+                f"the disk of the store is full: {self.folder}",
+                "free some space, or set FINECUT_CACHE to a folder on a larger disk; "
+                "the same command then goes on",
+            )
+        return BadInput(
+            f"the store at {self.folder} cannot be used: {error}",
+            "set FINECUT_CACHE to a folder that can be written to",
+        )
 
     def get(self, key: str, validator: Callable[[Entry], bool] | None = None) -> Entry | None:
         """Return what is stored under a key, or none; a bad entry is reported and removed."""
@@ -90,7 +102,8 @@ class ProcessingCache:
         entry = self._checked(stored)
         if entry is None or (validator is not None and not validator(entry)):
             log.warning("the store's entry %s is damaged: made again", key[:12])
-            self._index.delete(key)
+            with suppress(sqlite3.Error):
+                self._index.delete(key)
             return None
         return entry
 
@@ -99,9 +112,15 @@ class ProcessingCache:
 
         Returns:
             The entry as it is stored, whose files lie in the store.
+
+        Raises:
+            FinecutError: the store's disk is full, or it cannot be written to (BadInput).
         """
-        kept = {name: self._keep(path) for name, path in (blobs or {}).items()}
-        self._index.set(key, {"schema": SCHEMA, "value": value, "blobs": kept})
+        try:
+            kept = {name: self._keep(path) for name, path in (blobs or {}).items()}
+            self._index.set(key, {"schema": SCHEMA, "value": value, "blobs": kept})
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(error) from error
         return Entry(value, {name: self._blob_path(blob["digest"]) for name, blob in kept.items()})
 
     def known_paths(self, digests: Iterable[str]) -> list[Path]:
@@ -111,15 +130,19 @@ class ProcessingCache:
 
     def work_folder(self) -> Path:
         """Return a new empty folder on the store's own disk; whoever asked for it removes it."""
-        folder = self._work / f"{os.getpid()}-{secrets.token_hex(6)}"
-        folder.mkdir()
+        folder = self._work / f"{os.getpid()}-{platform.node()}-{secrets.token_hex(6)}"
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise self._unusable(error) from error
         return folder
 
     def sweep(self) -> None:
-        """Remove the work folders of processes that are gone."""
+        """Remove the work folders of this machine's processes that are gone."""
         for folder in self._work.iterdir():
-            pid = folder.name.partition("-")[0]
-            if not (pid.isdigit() and _is_alive(int(pid))):
+            pid, _, rest = folder.name.partition("-")
+            is_here = rest.rpartition("-")[0] == platform.node()
+            if is_here and pid.isdigit() and not _is_alive(int(pid)):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _blob_path(self, digest: str) -> Path:

@@ -206,3 +206,23 @@ def test_a_film_that_fails_its_checks_gets_no_name(
         edit([path], footage / "out" / "film.mp4", None, FAST)
 
     assert list((footage / "out").iterdir()) == []
+
+
+def test_a_film_never_takes_the_place_of_its_footage(footage: Path) -> None:
+    path = barcode_video(footage / "clip.mp4", Fraction(25), 30)
+    before = path.read_bytes()
+    settings = EditSettings.model_validate({"zoom": {"enabled": False}})
+    edit([path], None, None, settings, plan=footage / "plan.json")
+    plan = json.loads((footage / "plan.json").read_text())
+    (footage / "other.mp4").hardlink_to(path)
+
+    for output in (path, footage / "other.mp4"):
+        with pytest.raises(BadInput, match="is the footage itself"):
+            render_document(plan, [footage], output)
+        with pytest.raises(BadInput, match="is the footage itself"):
+            edit([path], output, None, settings)
+
+    plan["sources"][0]["video"]["index"] = 3
+    with pytest.raises(BadInput, match="no picture stream 3"):
+        render_document(plan, [footage], footage / "film.mp4")
+    assert path.read_bytes() == before

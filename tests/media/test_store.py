@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -97,13 +98,16 @@ def test_a_known_file_is_not_read_again(
 
 def test_work_folders_of_dead_processes_are_swept(store: ProcessingCache) -> None:
     mine = store.work_folder()
-    dead = mine.parent / "99999999-abc"
+    dead = mine.parent / mine.name.replace(str(os.getpid()), "99999999", 1)
+    elsewhere = mine.parent / "99999999-another machine-abc"
     dead.mkdir()
+    elsewhere.mkdir()
 
     store.sweep()
 
     assert mine.is_dir()
     assert not dead.exists()
+    assert elsewhere.is_dir()
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
