@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import struct
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,34 +10,15 @@ import av
 import av.error
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import SideData
-from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Discard, Disposition
 
 from tasks.errors import BadInput
+from tasks.media.appearance import color_tags, orientation
 from tasks.media.containers import opened
 from tasks.media.digest import file_digest
 from tasks.media.seeking import seeks_well
-from tasks.timeline.model import AudioStream, ColorTags, Source, VideoStream
+from tasks.timeline.model import AudioStream, Source, VideoStream
 from tasks.timeline.rates import frame_rate_of
-
-RANGES = {1: "tv", 2: "pc"}
-PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020"}
-TRANSFERS = {
-    1: "bt709",
-    4: "gamma22",
-    5: "gamma28",
-    6: "smpte170m",
-    7: "smpte240m",
-    8: "linear",
-    13: "iec61966-2-1",
-    14: "bt2020-10",
-    15: "bt2020-12",
-    16: "smpte2084",
-    18: "arib-std-b67",
-}
-MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc"}
-"""Code points of ITU-T H.273, by the names that FFmpeg's encoders take."""
 
 MIN_SIDE_PX = 16
 """Smaller pictures are refused: one macroblock of H.264 is the least that is worth encoding."""
@@ -275,7 +254,7 @@ def _video_stream(
     frames: int,
     rate: tuple[Fraction, bool],
 ) -> VideoStream:
-    rotation_deg, is_mirrored = _orientation(picture)
+    rotation_deg, is_mirrored = orientation(picture)
     if min(picture.width, picture.height) < MIN_SIDE_PX:
         raise BadInput(
             f"{path}: the picture is {picture.width}x{picture.height} pixels",
@@ -295,7 +274,7 @@ def _video_stream(
         rotation_deg=rotation_deg,
         is_mirrored=is_mirrored,
         sample_aspect=_sample_aspect(path, track.index),
-        color=_color_tags(picture),
+        color=color_tags(picture),
         is_interlaced=bool(picture.interlaced_frame),
         key_distance_frames=max(1, frames // max(1, len(track.key_pts))),
         seeks=seeks_well(path, track.index, sorted(track.key_pts)),
@@ -320,38 +299,11 @@ def _audio_stream(
     )
 
 
-def _orientation(picture: av.VideoFrame) -> tuple[int, bool]:
-    """Return the clockwise turn in degrees, and whether the picture is mirrored before it.
-
-    The display matrix (ISO/IEC 14496-12, 8.2.2.1) holds nine 32-bit numbers in rows a b u, c d v,
-    x y w; a point goes to x' = a·x + c·y, y' = b·x + d·y.
-    """
-    for data in picture.side_data:
-        if isinstance(data, SideData) and data.type == SideDataType.DISPLAYMATRIX:
-            a, b, _, c, d, *_rest = struct.unpack("<9i", bytes(memoryview(data))[:36])
-            mirrored = a * d - b * c < 0
-            if mirrored:
-                a, b = -a, -b
-            turn = round(math.degrees(math.atan2(b, a)) / 90) * 90
-            return turn % 360, mirrored
-    return 0, False
-
-
 def _sample_aspect(path: Path, index: int) -> Fraction:
     with opened(path) as container:
         stream = next(s for s in container.streams.video if s.index == index)
         aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
     return Fraction(aspect) if aspect and Fraction(1, 20) <= aspect <= 20 else Fraction(1)
-
-
-def _color_tags(picture: av.VideoFrame) -> ColorTags:
-    full = picture.format.name.startswith("yuvj") or picture.format.is_rgb
-    return ColorTags(
-        range="pc" if full else RANGES.get(int(picture.color_range), "unknown"),
-        primaries=PRIMARIES.get(int(picture.color_primaries), "unknown"),
-        transfer=TRANSFERS.get(int(picture.color_trc), "unknown"),
-        matrix=MATRICES.get(int(picture.colorspace), "unknown"),
-    )
 
 
 def _describe(video: VideoStream, audio: AudioStream | None, warnings: list[str]) -> None:
