@@ -44,14 +44,10 @@ class _Track:
     pts: list[int] = field(default_factory=list)
     key_pts: list[int] = field(default_factory=list)
     end_pts: int = 0
-    unstamped: int = 0
     starts_anew: bool = False
 
     def add(self, packet: av.Packet) -> None:
-        if packet.size == 0 or packet.is_discard:
-            return
-        if packet.pts is None:
-            self.unstamped += 1
+        if packet.size == 0 or packet.is_discard or packet.pts is None:
             return
         if (self.end_pts - packet.pts) * self.time_base_s > JUMP_S:
             self.starts_anew = True
