@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from prefect import task
@@ -38,8 +39,8 @@ def _zoom(run: Run, decided: Decided, canvas: Canvas, settings: EditSettings) ->
     if not settings.zoom.enabled or settings.zoom.max == 1.0:
         off(run, "zoom")
         return None
-    make = lambda: zoom_layer(  # noqa: E731 - it is timed, and needs all of these
-        decided.timeline, decided.sources, decided.faces, canvas, settings.zoom
+    make = partial(
+        zoom_layer, decided.timeline, decided.sources, decided.faces, canvas, settings.zoom
     )
     return computed(run, "zoom", make).value
 
@@ -51,7 +52,8 @@ def _subtitles(
     if not settings.subtitles.enabled or not words:
         off(run, "subtitles")
         return None
-    make = lambda: subtitle_layer(  # noqa: E731 - it is timed, and needs all of these
+    make = partial(
+        subtitle_layer,
         words,
         decided.timeline.rate,
         settings.subtitles,

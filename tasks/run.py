@@ -82,6 +82,8 @@ class Run:
         self.cpu_before_s = cpu_s()
         self.frames_total = 0
         self.memory = PeakMemory()
+        # A run that fails is asked for no report: its watch ends with it.
+        weakref.finalize(self, self.memory.stop)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._frames_done = 0
