@@ -83,7 +83,7 @@ class Run:
         self.frames_total = 0
         self.memory = PeakMemory()
         # A run that fails is asked for no report: its watch ends with it.
-        weakref.finalize(self, self.memory.stop)
+        weakref.finalize(self, self.memory.end)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._frames_done = 0

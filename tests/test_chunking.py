@@ -17,14 +17,13 @@ from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import subtitle_layer
 from tasks.layers.zoom import zoom_layer
 from tasks.media.fonts import measure
-from tasks.media.probe import probe
 from tasks.render.chunks import chunks
 from tasks.render.plan import RenderPlan
-from tasks.render_chunk import chunk_key, draw_chunk, frame_hashes
+from tasks.render_chunk import chunk_key, frame_hashes
 from tasks.run import Run
 from tasks.settings import SubtitleSettings, ZoomSettings
 from tasks.timeline.model import Clip
-from tests.builders import barcode_video, render_plan
+from tests.builders import barcode_video, drawn, footage, render_plan
 
 
 def layered(
@@ -35,8 +34,7 @@ def layered(
         barcode_video(folder / "a.mp4", Fraction(30000, 1001), frames),
         barcode_video(folder / "b.mkv", Fraction(25), 200),
     ]
-    sources = [probe(path) for path in paths]
-    run.footage |= {source.digest: path for source, path in zip(sources, paths, strict=True)}
+    sources = [footage(run, path) for path in paths]
     chosen = clips or [
         *(Clip(0, at, at + 37) for at in range(0, 420, 50)),
         Clip(1, 10, 60),
@@ -89,11 +87,7 @@ def test_the_same_plan_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
     plan = layered(run, tmp_path)
     films = []
     for number in range(2):
-        files = []
-        for part in chunks(plan):
-            work = tmp_path / secrets.token_hex(4)
-            work.mkdir()
-            files.append(draw_chunk(run, plan, part, work))
+        files = list(drawn(run, plan, chunks(plan)))
         for suffix in (".mp4", ".mkv", ".mov"):
             film = tmp_path / f"film{number}{suffix}"
             assert all(c.ok for c in joined(run, plan, chunks(plan), files, None, film))
@@ -107,11 +101,7 @@ def test_the_same_plan_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
 def test_a_missing_frame_fails_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
     plan = layered(run, tmp_path)
     parts = chunks(plan)
-    files = []
-    for part in parts:
-        work = tmp_path / secrets.token_hex(4)
-        work.mkdir()
-        files.append(draw_chunk(run, plan, part, work))
+    files = list(drawn(run, plan, parts))
     swapped = [files[-1], *files[1:]]
 
     with pytest.raises(VerificationFailed):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import secrets
 from collections.abc import Sequence
 from fractions import Fraction
@@ -11,38 +10,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.join_film import joined
-from tasks.media.probe import probe
-from tasks.render.chunks import chunks
 from tasks.render.plan import RenderPlan
-from tasks.render_chunk import draw_chunk
 from tasks.run import Run
-from tasks.timeline.model import Clip, Source
-from tests.builders import barcode, barcode_video, encode, read_barcodes, remux, render_plan
+from tasks.timeline.model import Clip
+from tests.builders import (
+    barcode,
+    barcode_video,
+    encode,
+    film,
+    footage,
+    random_clips,
+    read_barcodes,
+    remux,
+    render_plan,
+)
 
 FRAMES = 600
 
 
-def rendered(
-    run: Run, plan: RenderPlan, folder: Path, borders: tuple[int, ...] | None = None
-) -> Path:
+def rendered(run: Run, plan: RenderPlan, folder: Path) -> Path:
     """Render a plan's pictures into a verified film and return it."""
-    parts = chunks(plan, borders)
-    files = []
-    for part in parts:
-        work = folder / secrets.token_hex(4)
-        work.mkdir()
-        files.append(draw_chunk(run, plan, part, work))
     output = folder / f"{secrets.token_hex(4)}.mp4"
-    joined(run, plan, parts, files, None, output)
+    film(run, plan, output)
     return output
-
-
-def random_clips(source: Source, cuts: int, seed: int = 1) -> list[Clip]:
-    """Return clips with `cuts` holes between them, in order, somewhere in a source."""
-    assert source.video is not None
-    edges = sorted(random.Random(seed).sample(range(source.video.frames), 2 * cuts + 2))
-    return [Clip(0, low, high) for low, high in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def shown(clips: Sequence[Clip]) -> list[int]:
@@ -51,13 +41,13 @@ def shown(clips: Sequence[Clip]) -> list[int]:
 
 
 def check(run: Run, path: Path, cuts: int, folder: Path) -> None:
-    source = probe(path)
-    run.footage[source.digest] = path
-    clips = random_clips(source, cuts)
-    film = rendered(run, render_plan([source], clips), folder)
+    source = footage(run, path)
+    assert source.video is not None
+    clips = random_clips(0, source.video.frames - 1, cuts, seed=1)
+    shot = rendered(run, render_plan([source], clips), folder)
 
     first = read_barcodes(path)[0]
-    assert read_barcodes(film) == [first + number for number in shown(clips)]
+    assert read_barcodes(shot) == [first + number for number in shown(clips)]
 
 
 @pytest.mark.parametrize("rate", ["30", "30000/1001", "25", "60000/1001", "24000/1001", "25/2"])
@@ -103,13 +93,12 @@ def test_rotated(run: Run, tmp_path: Path, counterclockwise: int) -> None:
     turn = ["-display_rotation", str(counterclockwise)]
 
     path = remux(plain, tmp_path / "turned.mp4", before=turn)
-    source = probe(path)
-    run.footage[source.digest] = path
-    film = rendered(run, render_plan([source], [Clip(0, 10, 140)]), tmp_path)
+    source = footage(run, path)
+    shot = rendered(run, render_plan([source], [Clip(0, 10, 140)]), tmp_path)
 
     assert source.video is not None
     assert source.video.rotation_deg == 360 - counterclockwise
-    assert read_barcodes(film) == list(range(10, 140))
+    assert read_barcodes(shot) == list(range(10, 140))
 
 
 def test_variable_rate_holds_the_picture_before_a_hole(run: Run, tmp_path: Path) -> None:
@@ -117,16 +106,15 @@ def test_variable_rate_holds_the_picture_before_a_hole(run: Run, tmp_path: Path)
     pictures = (barcode(number) for number in range(FRAMES))
     options = ["-vf", f"select='{gone}'", "-fps_mode", "vfr"]
     path = encode(tmp_path / "vfr.mp4", pictures, Fraction(30), *options)
-    source = probe(path)
-    run.footage[source.digest] = path
+    source = footage(run, path)
 
-    film = rendered(run, render_plan([source], [Clip(0, 0, 300), Clip(0, 333, 590)]), tmp_path)
+    shot = rendered(run, render_plan([source], [Clip(0, 0, 300), Clip(0, 333, 590)]), tmp_path)
 
     left = [n for n in range(FRAMES) if not (n % 5 == 2 or 20 <= n % 40 <= 29)]
     wanted = [*range(300), *range(333, 590)]
     assert source.video is not None
     assert (source.video.rate, source.video.is_vfr) == (30, True)
-    assert read_barcodes(film) == [max(n for n in left if n <= at) for at in wanted]
+    assert read_barcodes(shot) == [max(n for n in left if n <= at) for at in wanted]
 
 
 def test_two_sources_take_turns(run: Run, tmp_path: Path) -> None:
@@ -139,20 +127,18 @@ def test_two_sources_take_turns(run: Run, tmp_path: Path) -> None:
             size=(512, 288),
         ),
     ]
-    sources = [probe(path) for path in paths]
-    run.footage |= {source.digest: path for source, path in zip(sources, paths, strict=True)}
+    sources = [footage(run, path) for path in paths]
     clips = [Clip(0, 5, 50), Clip(1, 20, 70), Clip(0, 100, 130), Clip(1, 0, 15)]
 
-    film = rendered(run, render_plan(sources, clips), tmp_path)
+    shot = rendered(run, render_plan(sources, clips), tmp_path)
 
     wanted = [1000 * clip.source + n for clip in clips for n in shown([clip])]
-    assert read_barcodes(film) == wanted
+    assert read_barcodes(shot) == wanted
 
 
 def test_a_faster_film_holds_and_a_slower_one_drops(run: Run, tmp_path: Path) -> None:
     path = barcode_video(tmp_path / "film.mp4", Fraction(30), 300)
-    source = probe(path)
-    run.footage[source.digest] = path
+    source = footage(run, path)
 
     for rate in (Fraction(60), Fraction(15)):
         plan = render_plan([source], [Clip(0, 0, 100)], rate=rate)
@@ -162,9 +148,8 @@ def test_a_faster_film_holds_and_a_slower_one_drops(run: Run, tmp_path: Path) ->
 
 def test_footage_that_ends_early_holds_its_last_picture(run: Run, tmp_path: Path) -> None:
     path = barcode_video(tmp_path / "film.mp4", Fraction(30), 90)
-    source = probe(path)
-    run.footage[source.digest] = path
+    source = footage(run, path)
 
-    film = rendered(run, render_plan([source], [Clip(0, 80, 100)]), tmp_path)
+    shot = rendered(run, render_plan([source], [Clip(0, 80, 100)]), tmp_path)
 
-    assert read_barcodes(film) == [*range(80, 90), *[89] * 10]
+    assert read_barcodes(shot) == [*range(80, 90), *[89] * 10]

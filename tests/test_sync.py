@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 import wave
 from fractions import Fraction
 from pathlib import Path
@@ -13,15 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.join_film import joined
-from tasks.media.probe import probe
-from tasks.render.chunks import chunks
 from tasks.render.plan import RenderPlan, SoundPlan
-from tasks.render_chunk import draw_chunk
-from tasks.render_sound import draw_sound, sound_samples
+from tasks.render_sound import sound_samples
 from tasks.run import Run
 from tasks.timeline.model import Clip
-from tests.builders import encode, render_plan
+from tests.builders import encode, film, footage, render_plan
 
 SAMPLE_RATE_HZ = 48_000
 EVERY = 12
@@ -68,16 +63,8 @@ def clicks_s(film: Path) -> NDArray[np.float64]:
 
 
 def finished(run: Run, plan: RenderPlan, folder: Path) -> Path:
-    """Render pictures and sound into a verified film."""
-    parts = chunks(plan)
-    files = []
-    for part in parts:
-        work = folder / secrets.token_hex(4)
-        work.mkdir()
-        files.append(draw_chunk(run, plan, part, work))
-    assert plan.sound is not None
-    sound = draw_sound(run, plan, plan.sound, folder)
-    joined(run, plan, parts, files, sound, folder / "out.mp4")
+    """Render pictures and sound into a verified film and return it."""
+    film(run, plan, folder / "out.mp4")
     return folder / "out.mp4"
 
 
@@ -87,17 +74,16 @@ def test_200_cuts_stay_in_sync(run: Run, tmp_path: Path, rate: str, sample_rate_
     """Each clip starts on a flash, so that every cut can be measured."""
     frames = 200 * EVERY * 2
     path = flashing_film(tmp_path, Fraction(rate), frames, sample_rate_hz)
-    source = probe(path)
-    run.footage[source.digest] = path
+    source = footage(run, path)
     draw = random.Random(7)
     clips = [
         Clip(0, at, at + draw.randrange(3, 2 * EVERY - 2)) for at in range(0, frames, 2 * EVERY)
     ]
     sound = SoundPlan(SAMPLE_RATE_HZ, 1, 192_000, 0.0)
 
-    film = finished(run, render_plan([source], clips, sound=sound), tmp_path)
+    shot = finished(run, render_plan([source], clips, sound=sound), tmp_path)
 
-    seen, heard = np.array(flashes_s(film)), clicks_s(film)
+    seen, heard = np.array(flashes_s(shot)), clicks_s(shot)
     assert len(seen) >= len(clips) == 200
     near = np.array([heard[np.argmin(np.abs(heard - at))] for at in seen])
     offset_s = near - seen
@@ -109,13 +95,12 @@ def test_200_cuts_stay_in_sync(run: Run, tmp_path: Path, rate: str, sample_rate_
 
 def test_the_sound_is_as_long_as_the_picture(run: Run, tmp_path: Path) -> None:
     path = flashing_film(tmp_path, Fraction(30000, 1001), 300, 44_100)
-    source = probe(path)
-    run.footage[source.digest] = path
+    source = footage(run, path)
     sound = SoundPlan(SAMPLE_RATE_HZ, 1, 96_000, 0.005)
     plan = render_plan([source], [Clip(0, 11, 101), Clip(0, 150, 290)], sound=sound)
 
-    film = finished(run, plan, tmp_path)
+    shot = finished(run, plan, tmp_path)
 
-    with av.open(str(film)) as container:
+    with av.open(str(shot)) as container:
         heard = sum(frame.samples for frame in container.decode(audio=0))
     assert 0 <= heard - sound_samples(plan, sound) < 1024

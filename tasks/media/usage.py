@@ -34,9 +34,13 @@ class PeakMemory:
             if self._done.wait(LOOK_S):
                 return
 
+    def end(self) -> None:
+        """Let the watch end by itself; does not wait for it."""
+        self._done.set()
+
     def stop(self) -> int:
         """Stop looking and return the peak in bytes."""
-        self._done.set()
+        self.end()
         self._thread.join()
         return self._peak_bytes
 
