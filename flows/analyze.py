@@ -8,16 +8,17 @@ from pathlib import Path
 
 from tasks.analysis.faces import FaceTrack
 from tasks.analysis.transcript import Transcript
-from tasks.caching import off
-from tasks.detect_faces import find_faces
-from tasks.detect_silence import Heard, detect_silence
-from tasks.detect_voice import detect_voice
+from tasks.caching import off, result_of
+from tasks.detect_faces import Looking, find_faces
+from tasks.detect_silence import Heard, Hearing, detect_silence
+from tasks.detect_voice import Listening, detect_voice
 from tasks.extract_audio import extract_audio
-from tasks.probe import probe
+from tasks.note_films import note_films
+from tasks.probe import Probing, probe
 from tasks.run import Held, Run
 from tasks.settings import EditSettings
 from tasks.timeline.model import Source
-from tasks.transcribe import transcribe_speech
+from tasks.transcribe import transcribed
 
 NO_FACE = FaceTrack(())
 NO_WORDS = Transcript("", ())
@@ -35,38 +36,42 @@ class Analysis:
 
 def analyze(run: Run, paths: Sequence[Path], settings: EditSettings) -> Analysis:
     """Return the analysis of the footage."""
-    probing = [probe.submit(run, path, settings.sound) for path in paths]
-    sources = tuple(future.result().value for future in probing)
+    probing = [probe.submit(run, Held(Probing(path, settings.sound))) for path in paths]
+    sources = tuple(result_of(run, future.result()) for future in probing)
     wants_faces = settings.faces.enabled and settings.zoom.enabled and settings.zoom.max > 1
     # Faces are looked for while the sound is worked on.
     looking = [
-        find_faces.submit(run, Held(source), settings.faces) for source in sources if wants_faces
+        find_faces.submit(run, Held(Looking(source, settings.faces)))
+        for source in sources
+        if wants_faces
     ]
     if not wants_faces:
         off(run, "faces")
     listened = [_listen(run, source, settings) for source in sources]
-    faces = tuple(future.result().value for future in looking)
-    return Analysis(
+    faces = tuple(result_of(run, future.result()) for future in looking)
+    found = Analysis(
         sources,
         tuple(heard for heard, _ in listened),
         tuple(transcript for _, transcript in listened),
         faces or (NO_FACE,) * len(sources),
     )
+    note_films.submit(
+        run, Held(sources), Held(found.heard), Held(found.transcripts), Held(found.faces)
+    ).result()
+    return found
 
 
 def _listen(run: Run, source: Source, settings: EditSettings) -> tuple[Heard | None, Transcript]:
     """Return what the sound of one source says; nothing where it has none."""
     if source.audio is None:
         return None, NO_WORDS
-    audio = Held(extract_audio.submit(run, Held(source)).result().value)
-    voice = Held(detect_voice.submit(run, audio).result().value)
+    audio = result_of(run, extract_audio.submit(run, Held(source)).result())
+    listening = detect_voice.submit(run, Held(Listening(source, audio)))
+    voice = result_of(run, listening.result())
     transcript = NO_WORDS
     if settings.transcript.enabled:
-        speaking = transcribe_speech.submit(run, Held(source), audio, voice, settings.transcript)
-        transcript = speaking.result().value
+        transcript = transcribed(run, source, audio, voice, settings.transcript)
     else:
         off(run, "transcript")
-    listening = detect_silence.submit(
-        run, Held(source), audio, voice, Held(transcript), settings.silence
-    )
-    return listening.result().value, transcript
+    hearing = Held(Hearing(source, audio, voice, transcript, settings.silence))
+    return detect_silence.submit(run, hearing).result().value, transcript

@@ -12,10 +12,13 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.analyze import analyze
 from flows.render import render
+from tasks.answer_edit import answer_edit, remember_edit
 from tasks.build_timeline import build_timeline
 from tasks.find_footage import find_footage
+from tasks.media.answers import Asked, asking
 from tasks.plan_render import Decided, plan_render
 from tasks.render.checking import plan_from
+from tasks.render.history import Asking
 from tasks.render.plan import preview as preview_settings
 from tasks.run import Held, Run
 from tasks.settings import EditSettings
@@ -65,6 +68,26 @@ def edit(
     if preview:
         settings = settings.model_copy(update={"render": preview_settings(settings.render)})
     run = Run({})
+    with run.noted(asking(run.store, videos, output, settings, preview=preview)):
+        if output is None:
+            return _edited(run, videos, None, artifacts, settings, plan)
+        asked = Held(Asked(tuple(videos), output, artifacts, settings))
+        report = answer_edit.submit(run, asked).result().value
+        if report is None:
+            report = _edited(run, videos, output, artifacts, settings, plan)
+            remember_edit.submit(run, asked, Held(report)).result()
+        return report
+
+
+def _edited(
+    run: Run,
+    videos: list[Path],
+    output: Path | None,
+    artifacts: Path | None,
+    settings: EditSettings,
+    plan: Path | None,
+) -> dict[str, Any]:
+    """Analyse, decide and render; return the report."""
     found = analyze(run, videos, settings)
     cutting = build_timeline.submit(run, Held(found.sources), Held(found.heard), settings)
     cut = cutting.result().value
@@ -74,7 +97,8 @@ def edit(
     rendered = render(run, planned, output) if output else NOTHING_RENDERED
     beside = Beside(output, artifacts, found.transcripts)
     reporting = write_report.submit(run, Held(planned), Held(beside), Held(rendered))
-    return reporting.result().value
+    report: dict[str, Any] = reporting.result().value
+    return report
 
 
 @flow(
@@ -99,8 +123,10 @@ def render_document(
     """
     run = Run({})
     planned = plan_from(document)
-    find_footage.submit(run, Held(planned), roots, output).result()
-    rendered = render(run, planned, output)
-    beside = Beside(output, artifacts, ())
-    reporting = write_report.submit(run, Held(planned), Held(beside), Held(rendered))
-    return reporting.result().value
+    sources = tuple((source.name, source.digest) for source in planned.sources)
+    with run.noted(Asking(sources, str(output), {})):
+        find_footage.submit(run, Held(planned), roots, output).result()
+        rendered = render(run, planned, output)
+        beside = Beside(output, artifacts, ())
+        reporting = write_report.submit(run, Held(planned), Held(beside), Held(rendered))
+        return reporting.result().value

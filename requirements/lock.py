@@ -1,7 +1,7 @@
 """Make the locks again from pyproject.toml: `make lock`, or `make lock UPGRADE=--upgrade`.
 
 run.lock        the light install
-dev.lock        the same pins, and the extras `dev` and `whisper`
+dev.lock        the same pins, and the extras `dev`, `s3` and `whisper`
 torch-cpu.lock  torch's CPU build for Linux on x86-64
 
 All are hashed and name no place to install from. They are resolved on Linux for Python 3.11;
@@ -78,7 +78,10 @@ def main() -> None:
     upgrade = sys.argv[1:]
     compile_lock("run.lock", *upgrade)
     dev = compile_lock(
-        "dev.lock", "--extra=dev", "--extra=whisper", "--constraint=requirements/run.lock", *upgrade
+        "dev.lock",
+        *("--extra=dev", "--extra=s3", "--extra=whisper"),
+        "--constraint=requirements/run.lock",
+        *upgrade,
     )
     lock = dev.read_text()
     found = entry_of("torch", lock)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from prefect import task
 
-from tasks.caching import STEP, Result, computed
+from tasks.caching import STEP, computed
 from tasks.detect_silence import Heard
+from tasks.keys import timeline_key
 from tasks.render.plan import output_rate
 from tasks.run import Held, Run
 from tasks.settings import EditSettings
 from tasks.timeline.cuts import timeline_from_silence
+from tasks.timeline.document import to_document
 from tasks.timeline.model import Cut, Source, Timeline
 
 
@@ -42,8 +44,11 @@ def build_timeline(
     held_sources: Held[Sequence[Source]],
     held_heard: Held[Sequence[Heard | None]],
     settings: EditSettings,
-) -> Result[Edit]:
+) -> Held[Edit]:
     """Return what stays of the footage, on the output's frame grid."""
-    return computed(
-        run, "timeline", lambda: edit_of(held_sources.value, held_heard.value, settings)
-    )
+    sources, heard = held_sources.value, held_heard.value
+    silences = [to_document(found.silence) if found else None for found in heard]
+    key = timeline_key(sources, silences, settings)
+    cut = computed(run, "timeline", lambda: edit_of(sources, heard, settings), key)
+    run.store.note(to_document(cut.timeline))
+    return Held(cut)

@@ -2,51 +2,54 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
-from prefect import task
+from dataclasses import dataclass
+from pathlib import Path
 
 from tasks.analysis.faces import FaceSamples, FaceTrack
 from tasks.analysis.subject import follow_subject
-from tasks.caching import STEP, Made, Result, degraded, remembered
+from tasks.caching import Made, Stored, stored
 from tasks.errors import Missing
-from tasks.keys import step_key
+from tasks.keys import Key, faces_key
 from tasks.media import models
 from tasks.media.faces import check_available, detect_faces
-from tasks.run import Held, Run
+from tasks.media.records import Entry
+from tasks.run import Run
 from tasks.settings import FaceSettings
 from tasks.timeline.document import from_document, to_document
 from tasks.timeline.model import Source
 
-MODEL = "face-full-range"
+MODEL = models.FACES
 
 
-@task(name="faces", **STEP)
-def find_faces(run: Run, held_source: Held[Source], settings: FaceSettings) -> Result[FaceTrack]:
-    """Return the path of the face that is followed through a source.
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """A source, and how its faces are looked for."""
 
-    Without MediaPipe's libraries or its model there is no face, and a warning says what to do.
-    """
-    source = held_source.value
-    try:
-        check_available()
-        model = models.model_path(MODEL)
-    except Missing as error:
-        degraded(run, "faces", f"zooms centre the frame: {error.message} ({error.hint})")
-        return Result(FaceTrack(()), run.records[-1])
-    key = step_key(
-        "faces",
-        inputs={"file": source.digest, "video": to_document(source.video)},
-        settings=settings,
-        tools={"detector": f"mediapipe {version('mediapipe')}", "model": models.file_sha256(model)},
-    )
-    path = run.footage[source.digest]
-    result = remembered(
-        run,
-        key,
-        lambda _: Made(
-            to_document(detect_faces(path, source, settings, model, cancelled=run.cancelled)), {}
-        ),
-        lambda entry: follow_subject(from_document(FaceSamples, entry.value)),
-    )
-    return result.state()  # type: ignore[return-value]
+    source: Source
+    settings: FaceSettings
+
+
+def _key(_run: Run, given: Looking) -> Key:
+    return faces_key(given.source, given.settings, models.sha256_of(MODEL))
+
+
+def _compute(run: Run, given: Looking, _work: Path) -> Made:
+    """Return the path of the face that is followed through a source."""
+    check_available()
+    model = models.model_path(MODEL)
+    path = run.footage[given.source.digest]
+    found = detect_faces(path, given.source, given.settings, model, cancelled=run.cancelled)
+    return Made(to_document(found))
+
+
+def _load(_given: Looking, entry: Entry) -> FaceTrack:
+    return follow_subject(from_document(FaceSamples, entry.value))
+
+
+def _without(run: Run, error: Missing) -> FaceTrack:
+    run.warn(f"zooms centre the frame: {error.message} ({error.hint})")
+    return FaceTrack(())
+
+
+STEP = Stored("faces", _key, _compute, _load, _without)
+find_faces = stored(STEP)

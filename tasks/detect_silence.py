@@ -10,8 +10,9 @@ from tasks.analysis.loudness import STEP_S
 from tasks.analysis.silence import SilenceMap, find_silence
 from tasks.analysis.transcript import Transcript, Word
 from tasks.analysis.words import words_against_energy
-from tasks.caching import STEP, Result, computed
+from tasks.caching import STEP, computed
 from tasks.extract_audio import AnalysisAudio
+from tasks.keys import silence_key, words_document
 from tasks.run import Held, Run
 from tasks.settings import SilenceSettings
 from tasks.timeline.model import Source
@@ -26,39 +27,38 @@ class Heard:
     silence: SilenceMap
 
 
-def heard(
-    source: Source,
-    audio: AnalysisAudio,
-    voice: tuple[Span, ...] | None,
-    transcript: Transcript,
-    settings: SilenceSettings,
-) -> Heard:
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What is known of the sound of one source."""
+
+    source: Source
+    audio: AnalysisAudio
+    voice: tuple[Span, ...]
+    transcript: Transcript
+    settings: SilenceSettings
+
+
+def heard(given: Hearing) -> Heard:
     """Return the words and the silences of one source."""
-    level_db = audio.level_db()
-    duration_s = float(source.duration_s)
-    asked = voice if settings.voice_activity else None
+    level_db, settings = given.audio.level_db(), given.settings
+    duration_s = float(given.source.duration_s)
+    asked = given.voice if settings.voice_activity else None
     # The threshold does not depend on the words; their edges depend on the threshold.
     threshold_db = find_silence(level_db, STEP_S, asked, (), duration_s, settings).threshold_db
-    words = words_against_energy(transcript.words, level_db, STEP_S, threshold_db, voice or ())
+    words = words_against_energy(
+        given.transcript.words, level_db, STEP_S, threshold_db, given.voice
+    )
     return Heard(words, find_silence(level_db, STEP_S, asked, words, duration_s, settings))
 
 
 @task(name="silence", **STEP)
-def detect_silence(
-    run: Run,
-    held_source: Held[Source],
-    held_audio: Held[AnalysisAudio],
-    held_voice: Held[tuple[Span, ...]],
-    held_transcript: Held[Transcript],
-    settings: SilenceSettings,
-) -> Result[Heard]:
+def detect_silence(run: Run, held: Held[Hearing]) -> Held[Heard]:
     """Return the words and the silences of one source; cheap, so never stored."""
-    source = held_source.value
-    result = computed(
-        run,
-        "silence",
-        lambda: heard(source, held_audio.value, held_voice.value, held_transcript.value, settings),
-    )
-    if result.value.silence.nothing_said:
-        run.warn(f"{source.name}: nobody speaks in it, so nothing was cut")
-    return result
+    given = held.value
+    words = given.transcript.words
+    key = silence_key(given.source, given.audio.digest, given.voice, words, given.settings)
+    run.store.note(words_document(words))
+    found = computed(run, "silence", lambda: heard(given), key)
+    if found.silence.nothing_said:
+        run.warn(f"{given.source.name}: nobody speaks in it, so nothing was cut")
+    return Held(found)

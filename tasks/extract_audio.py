@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
-from prefect import task
 
 from tasks.analysis.loudness import levels_db
-from tasks.caching import STEP, Made, Result, remembered
-from tasks.keys import step_key
+from tasks.caching import Made, Stored, stored
+from tasks.keys import audio_key
 from tasks.media.audio import extract_analysis_audio, iter_analysis
 from tasks.media.digest import file_digest
-from tasks.run import Held, Run
-from tasks.timeline.document import to_document
+from tasks.media.records import Entry
+from tasks.run import Run
 from tasks.timeline.model import Source
 
 BLOCK_S = 60.0
@@ -24,7 +22,7 @@ BLOCK_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class AnalysisAudio:
-    """One source's sound for analysis, in the store."""
+    """One source's sound for analysis, held by the run."""
 
     digest: str
     flac: Path
@@ -36,28 +34,17 @@ class AnalysisAudio:
         return np.asarray(np.load(self.levels, allow_pickle=False))
 
 
-def _extract(run: Run, source: Source, folder: Path) -> Made:
-    flac, levels = folder / "audio.flac", folder / "levels.npy"
+def _compute(run: Run, source: Source, work: Path) -> Made:
+    """Return a source's sound for analysis."""
+    flac, levels = work / "audio.flac", work / "levels.npy"
     extract_analysis_audio(run.footage[source.digest], source, flac)
     np.save(levels, levels_db(iter_analysis(flac, BLOCK_S)))
     return Made({"digest": file_digest(flac)}, {"flac": flac, "levels": levels})
 
 
-@task(name="audio", **STEP)
-def extract_audio(run: Run, held_source: Held[Source]) -> Result[AnalysisAudio]:
-    """Return a source's sound for analysis."""
-    source = held_source.value
-    key = step_key(
-        "audio",
-        inputs={"file": source.digest, "stream": to_document(source.audio)},
-        tools={"pyav": av.__version__},
-    )
-    result = remembered(
-        run,
-        key,
-        lambda folder: _extract(run, source, folder),
-        lambda entry: AnalysisAudio(
-            entry.value["digest"], entry.blobs["flac"], entry.blobs["levels"]
-        ),
-    )
-    return result.state()  # type: ignore[return-value]
+def _load(_source: Source, entry: Entry) -> AnalysisAudio:
+    return AnalysisAudio(entry.value["digest"], entry.blobs["flac"], entry.blobs["levels"])
+
+
+STEP = Stored("audio", lambda _, source: audio_key(source), _compute, _load)
+extract_audio = stored(STEP)

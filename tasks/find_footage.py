@@ -10,7 +10,6 @@ from prefect import task
 from tasks.caching import STEP
 from tasks.errors import BadInput
 from tasks.media.files import check_no_footage
-from tasks.media.store import remembered_digest
 from tasks.render.plan import RenderPlan
 from tasks.run import Held, Run
 
@@ -38,7 +37,7 @@ def locate(run: Run, plan: RenderPlan, roots: Sequence[Path]) -> None:
     for path in _candidates([*run.store.known_paths(missing), *roots], names, sizes):
         if not missing:
             return
-        digest = remembered_digest(run.store, path)
+        digest = run.store.digest_of(path)
         if missing.pop(digest, None) is not None:
             run.footage[digest] = path
     if missing:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prefect import task
 
-from tasks.caching import STEP, Result, computed
+from tasks.caching import STEP, computed
 from tasks.errors import VerificationFailed
 from tasks.media.files import check_no_footage, written_whole
 from tasks.media.join import join
@@ -68,7 +68,7 @@ def join_film(
     files: Sequence[Path],
     sound: Path | None,
     output: Path,
-) -> Result[tuple[Check, ...]]:
+) -> tuple[Check, ...]:
     """Return the checks that the finished file passed."""
     plan, parts = held_plan.value, held_chunks.value
     return computed(run, "join", lambda: joined(run, plan, parts, files, sound, output))

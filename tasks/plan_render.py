@@ -11,6 +11,7 @@ from prefect import task
 from tasks.analysis.faces import FaceTrack
 from tasks.analysis.transcript import Word
 from tasks.caching import STEP, computed, off
+from tasks.keys import subtitles_key, words_document, zoom_key
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import SubtitleLayer, subtitle_layer
 from tasks.layers.zoom import ZoomLayer, zoom_layer
@@ -42,7 +43,8 @@ def _zoom(run: Run, decided: Decided, canvas: Canvas, settings: EditSettings) ->
     make = partial(
         zoom_layer, decided.timeline, decided.sources, decided.faces, canvas, settings.zoom
     )
-    return computed(run, "zoom", make).value
+    key = zoom_key(decided.sources, decided.timeline, decided.faces, canvas, settings.zoom)
+    return computed(run, "zoom", make, key)
 
 
 def _subtitles(
@@ -62,7 +64,11 @@ def _subtitles(
         measure=measurer(settings.subtitles.font),
         timeline_frames=decided.timeline.frames,
     )
-    return computed(run, "subtitles", make).value
+    key = subtitles_key(
+        decided.sources, decided.timeline, decided.words, canvas, settings.subtitles
+    )
+    run.store.note([word for said in decided.words for word in words_document(said)])
+    return computed(run, "subtitles", make, key)
 
 
 @task(name="plan", **STEP)

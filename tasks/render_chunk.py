@@ -6,22 +6,20 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
-from prefect import task
 
-from tasks.caching import STEP, Made, Result, remembered
+from tasks.caching import Made, Stored, stored
 from tasks.errors import VerificationFailed
-from tasks.keys import Key, step_key
+from tasks.keys import chunk_key
 from tasks.media import ffmpeg, fonts
 from tasks.media.draw import drawn_planes
-from tasks.media.warp import renderer
 from tasks.render.chunks import Chunk
 from tasks.render.graph import FONT_FOLDER, SUBTITLE_FILE, chunk_arguments, hash_arguments
 from tasks.render.plan import ENCODER_THREADS, RenderPlan
-from tasks.run import Held, Run
-from tasks.timeline.document import to_document
+from tasks.run import Run
 
 CHUNK_FILE = "chunk.mp4"
 
@@ -29,28 +27,12 @@ _drawing = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // ENCODER_TH
 """As many chunks are drawn at once as keep the cores busy: each one more costs memory, not time."""
 
 
-def chunk_key(plan: RenderPlan, chunk: Chunk) -> Key:
-    """Return a chunk's key: what it shows, counted from its own start, and what draws it."""
-    clips = [
-        [plan.sources[clip.source].digest, clip.source_in, clip.source_out] for clip in chunk.clips
-    ]
-    videos = {
-        plan.sources[clip.source].digest: to_document(plan.sources[clip.source].video)
-        for clip in chunk.clips
-    }
-    return step_key(
-        "chunk",
-        inputs={
-            "clips": clips,
-            "videos": videos,
-            "canvas": to_document(plan.canvas),
-            "zoom": to_document(chunk.zoom) if chunk.zoom else None,
-            "subtitles": chunk.subtitles,
-            "fonts": fonts.digest() if chunk.subtitles else None,
-            "encoding": to_document(plan.encoding),
-        },
-        tools={"ffmpeg": ffmpeg.version(), "pyav": av.__version__, "warp": renderer()},
-    )
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A chunk, and the plan that it belongs to."""
+
+    plan: RenderPlan
+    chunk: Chunk
 
 
 def fed_planes(run: Run, plan: RenderPlan, chunk: Chunk) -> Iterator[memoryview]:
@@ -101,17 +83,16 @@ def frame_hashes(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> list
     return [line.rsplit(",", 1)[-1].strip() for line in lines if line and line[0] != "#"]
 
 
-@task(name="render_chunk", **STEP)
-def render_chunk(run: Run, held_plan: Held[RenderPlan], held_chunk: Held[Chunk]) -> Result[Path]:
-    """Return where a chunk's file lies in the store, rendered if it is not there yet."""
-    plan, chunk = held_plan.value, held_chunk.value
+def _compute(run: Run, given: Drawing, work: Path) -> Made:
+    """Return where a chunk's file lies, held by the run."""
     with _drawing:
-        result = remembered(
-            run,
-            chunk_key(plan, chunk),
-            lambda folder: Made(None, {"chunk": draw_chunk(run, plan, chunk, folder)}),
-            lambda entry: entry.blobs["chunk"],
-        )
-    if result.record.state == "hit":
-        run.add_frames(chunk.frames)
-    return result.state()  # type: ignore[return-value]
+        return Made(None, {"chunk": draw_chunk(run, given.plan, given.chunk, work)})
+
+
+STEP = Stored(
+    "chunk",
+    lambda _, given: chunk_key(given.plan, given.chunk),
+    _compute,
+    lambda _, entry: entry.blobs["chunk"],
+)
+render_chunk = stored(STEP)

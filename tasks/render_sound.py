@@ -4,48 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
-from prefect import task
-
-from tasks.caching import STEP, Made, Result, remembered
-from tasks.keys import Key, step_key
+from tasks.caching import Made, Stored, stored
+from tasks.keys import Key, sound_key
 from tasks.media.soundtrack import encode_aac, rendered_blocks
 from tasks.render.plan import RenderPlan, SoundPlan
 from tasks.render.sound import sound_segments
-from tasks.run import Held, Run
-from tasks.timeline.document import to_document
+from tasks.run import Run
 
 
 def sound_samples(plan: RenderPlan, sound: SoundPlan) -> int:
     """Return the length of the film's sound in samples: where its last frame ends."""
     return plan.timeline.grid.sample_at(plan.timeline.frames, sound.sample_rate_hz)
-
-
-def _sound_key(plan: RenderPlan, sound: SoundPlan) -> Key:
-    clips = [
-        [plan.sources[clip.source].digest, clip.source_in, clip.source_out]
-        for clip in plan.timeline.clips
-    ]
-    rate = plan.timeline.rate
-    streams = {
-        source.digest: [
-            to_document(source.audio),
-            str(source.zero_s),
-            str(source.grid(rate).origin_s),
-        ]
-        for source in plan.sources
-        if source.audio is not None
-    }
-    return step_key(
-        "sound",
-        inputs={
-            "clips": clips,
-            "streams": streams,
-            "rate": str(rate),
-            "sound": to_document(sound),
-        },
-        tools={"pyav": av.__version__},
-    )
 
 
 def draw_sound(run: Run, plan: RenderPlan, sound: SoundPlan, folder: Path) -> Path:
@@ -69,16 +38,16 @@ def draw_sound(run: Run, plan: RenderPlan, sound: SoundPlan, folder: Path) -> Pa
     return target
 
 
-@task(name="render_sound", **STEP)
-def render_sound(run: Run, held_plan: Held[RenderPlan]) -> Result[Path | None]:
-    """Return where the film's encoded sound lies in the store; none where it has no sound."""
-    plan = held_plan.value
-    sound = plan.sound
-    assert sound is not None
-    result = remembered(
-        run,
-        _sound_key(plan, sound),
-        lambda folder: Made(None, {"sound": draw_sound(run, plan, sound, folder)}),
-        lambda entry: entry.blobs["sound"],
-    )
-    return result.state()  # type: ignore[return-value]
+def _key(_run: Run, plan: RenderPlan) -> Key:
+    assert plan.sound is not None
+    return sound_key(plan, plan.sound)
+
+
+def _compute(run: Run, plan: RenderPlan, work: Path) -> Made:
+    """Return where the film's encoded sound lies, held by the run."""
+    assert plan.sound is not None
+    return Made(None, {"sound": draw_sound(run, plan, plan.sound, work)})
+
+
+STEP = Stored("sound", _key, _compute, lambda _, entry: entry.blobs["sound"])
+render_sound = stored(STEP)

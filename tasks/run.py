@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
+import shutil
+import sqlite3
 import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from tasks.errors import Interrupted
-from tasks.media.store import ProcessingCache, default_folder
+from tasks.errors import FinecutError, Interrupted
+from tasks.keys import Key
+from tasks.media.store import ProcessingCache, open_store
 from tasks.media.usage import PeakMemory, cpu_s
+from tasks.render.history import Asking, run_document
 from tasks.render.report import StepRecord
 
 T = TypeVar("T")
@@ -24,6 +30,8 @@ class Held(Generic[T]):
 
     def __init__(self, value: T) -> None:
         self.value = value
+        self.key: Key | None = None
+        """Of the step that it is handed to, once that is known."""
 
 
 class Listener(Protocol):
@@ -46,6 +54,17 @@ class _Nobody:
 
 
 _listener: ContextVar[Listener] = ContextVar("finecut_listener")
+_store: ContextVar[ProcessingCache] = ContextVar("finecut_store")
+
+
+@contextmanager
+def kept_in(store: ProcessingCache) -> Iterator[None]:
+    """Let the runs that start inside the block use this store."""
+    token = _store.set(store)
+    try:
+        yield
+    finally:
+        _store.reset(token)
 
 
 @contextmanager
@@ -56,6 +75,12 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+def run_id(started_s: float) -> str:
+    """Return an id that sorts by the time of the start (unix time, in seconds)."""
+    started = datetime.fromtimestamp(started_s, UTC)
+    return f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 _active: weakref.WeakSet[Run] = weakref.WeakSet()
@@ -71,10 +96,17 @@ class Run:
     """One run. A plain class, so that Prefect hands it to tasks without looking inside."""
 
     def __init__(self, footage: Mapping[str, Path], store: ProcessingCache | None = None) -> None:
-        self.store = store or ProcessingCache(default_folder())
+        self.store = store or _store.get(None) or open_store()
         self.store.sweep()
+        self.hold = self.store.work_folder()
+        """Links to the files that this run reads: nothing evicts them from under it."""
+        weakref.finalize(self, shutil.rmtree, self.hold, ignore_errors=True)
+        self.started_unix_s = time.time()
+        self.id = run_id(self.started_unix_s)
         self.footage = dict(footage)
         """Where each source lies, by digest."""
+        self.results: dict[str, Any] = {}
+        """What the stored steps came to, by key."""
         self.listener = _listener.get(_Nobody())
         self.records: list[StepRecord] = []
         self.warnings: list[str] = []
@@ -111,6 +143,29 @@ class Run:
         with self._lock:
             self.records.append(record)
         self.listener.finished(record)
+
+    @contextmanager
+    def noted(self, asking: Asking) -> Iterator[None]:
+        """Keep the document of this run when the block ends, however it ends."""
+        error = ""
+        try:
+            yield
+        except BaseException as caught:
+            error = str(caught) or type(caught).__name__
+            raise
+        finally:
+            wall_s = time.monotonic() - self.started_s
+            with self._lock:
+                document = run_document(
+                    self.id, self.started_unix_s, wall_s, asking, self.records, error
+                )
+            with suppress(FinecutError, sqlite3.Error):  # what went wrong before is to be told
+                self.store.note_run(document)
+
+    def all_warnings(self) -> list[str]:
+        """Return the warnings of the run and of its store."""
+        with self._lock:
+            return [*self.warnings, *dict.fromkeys(self.store.warnings)]
 
     def warn(self, text: str) -> None:
         with self._lock:

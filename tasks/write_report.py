@@ -63,7 +63,7 @@ def outcome_of(
 ) -> Outcome:
     """Return what a run came to."""
     output = beside.output
-    warnings = [*(text for source in plan.sources for text in source.warnings), *run.warnings]
+    warnings = [*(text for source in plan.sources for text in source.warnings), *run.all_warnings()]
     return Outcome(
         output=str(output) if output else None,
         output_bytes=output.stat().st_size if output else 0,

@@ -13,13 +13,14 @@ from tasks.analysis.faces import FaceTrack, SubjectPoint
 from tasks.analysis.transcript import Word
 from tasks.errors import VerificationFailed
 from tasks.join_film import joined
+from tasks.keys import chunk_key
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import subtitle_layer
 from tasks.layers.zoom import zoom_layer
 from tasks.media.fonts import measure
 from tasks.render.chunks import chunks
 from tasks.render.plan import RenderPlan
-from tasks.render_chunk import chunk_key, frame_hashes
+from tasks.render_chunk import frame_hashes
 from tasks.run import Run
 from tasks.settings import SubtitleSettings, ZoomSettings
 from tasks.timeline.model import Clip

@@ -2,55 +2,137 @@
 
 from __future__ import annotations
 
+import shutil
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from tasks.keys import VERSIONS, step_key
-from tasks.settings import SilenceSettings, TranscriptSettings, ZoomSettings
+from deployments.cli.config import load_settings
+from tasks.keys import STEPS, Tier, edit_key, faces_key, probe_key, step_key, transcript_key
+from tasks.media.engines import resolve_engine
+from tasks.media.store import ProcessingCache
+from tasks.settings import EditSettings, FaceSettings, SoundSettings, TranscriptSettings
+from tests.builders import made_up_source
 
 
-def key(step: str = "faces", **changes: object) -> str:
-    fields = {"inputs": {"file": "ab"}, "settings": ZoomSettings(), "tools": {"x": "1"}}
-    return step_key(step, **{**fields, **changes}).digest  # type: ignore[arg-type]
+def faces(**changes: object) -> str:
+    fields = {
+        "inputs": {"file": "ab", "video": {}},
+        "settings": {"faces": FaceSettings()},
+        "tools": {"x": "1"},
+    }
+    return step_key("faces", **{**fields, **changes}).digest  # type: ignore[arg-type]
+
+
+def edit(settings: EditSettings, *footage: str) -> str:
+    return edit_key(footage, settings, container=".mp4", beside=True, tools={}).digest
 
 
 def test_a_golden_key() -> None:
-    assert VERSIONS["faces"] == 1
-    assert key() == "b18f1e1321973f711e3a9f7de8cccc2b4b1ff52b8acf11fa0a9f98e64b8d73ce"
+    assert STEPS["faces"].version == 1
+    assert faces() == "6ada167e84f5febfbc5ac84c8ebfc05ace91f055821493f0adacce439fc3ec1b"
 
 
 def test_everything_in_it_changes_it() -> None:
     keys = {
-        key(),
-        key("chunk"),
-        key(inputs={"file": "cd"}),
-        key(inputs={"name": "ab"}),
-        key(settings=ZoomSettings(max=1.2)),
-        key(settings=SilenceSettings()),
-        key(tools={"x": "2"}),
+        faces(),
+        faces(inputs={"file": "cd", "video": {}}),
+        faces(settings={"faces": FaceSettings(interval=2.0)}),
+        faces(tools={"x": "2"}),
+        step_key("sound", inputs={"clips": 1, "streams": 2, "rate": 3, "sound": 4}).digest,
     }
 
-    assert len(keys) == 7
+    assert len(keys) == 5
 
 
-def test_a_default_written_out_is_a_default_left_out() -> None:
-    assert key(settings=ZoomSettings(max=1.15, period="6s")) == key(settings=ZoomSettings())
-
-
-def test_order_does_not_matter() -> None:
-    assert key(inputs={"a": 1, "b": 2}) == key(inputs={"b": 2, "a": 1})
-
-
-def test_units_are_the_same_value() -> None:
-    assert key(settings=SilenceSettings(padding="200ms")) == key(
-        settings=SilenceSettings(padding=0.2)
-    )
-
-
-def test_an_unknown_step_is_refused() -> None:
+def test_a_step_is_given_what_it_declares() -> None:
+    with pytest.raises(ValueError, match="declares the inputs"):
+        faces(inputs={"file": "ab", "video": {}, "more": 1})
     with pytest.raises(KeyError):
         step_key("nothing", inputs={})
 
 
+def test_a_default_written_out_is_a_default_left_out() -> None:
+    assert faces(settings={"faces": FaceSettings(interval="1000ms", min_score="50%")}) == faces()
+
+
+def test_order_and_form_of_the_settings_file_do_not_matter(tmp_path: Path) -> None:
+    texts = (
+        '[zoom]\nmax = 1.3\nperiod = "6s"\n[silence]\npadding = "200ms"\n',
+        "# said otherwise\nsilence = { padding = 0.2 }\n\n[zoom]\n  period=6.0\n  max=1.30\n",
+        "silence.padding = 0.2\nzoom.max = 1.3\n",
+    )
+    keys = set()
+    for number, text in enumerate(texts):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(text)
+        assert tomllib.loads(text)
+        keys.add(edit(load_settings(path, []), "ab"))
+    keys.add(edit(load_settings(None, ["silence.padding=200ms", "zoom.max=1.3"]), "ab"))
+
+    assert len(keys) == 1
+
+
+def test_the_order_of_the_footage_matters() -> None:
+    assert edit(EditSettings(), "ab", "cd") != edit(EditSettings(), "cd", "ab")
+
+
+def test_what_footage_is_called_is_in_no_key() -> None:
+    source = made_up_source()
+
+    assert faces_key(source, FaceSettings(), "m") == faces_key(
+        replace(source, name="other.mov"), FaceSettings(), "m"
+    )
+
+
+def test_renamed_moved_touched_and_copied_footage_has_the_same_key(
+    store: ProcessingCache, tmp_path: Path
+) -> None:
+    path = tmp_path / "talk.mp4"
+    path.write_bytes(bytes(range(256)) * 40)
+    before = probe_key(store.digest_of(path), SoundSettings())
+    copy = Path(shutil.copy(path, tmp_path / "copy.mp4"))
+    copy.touch()
+    (tmp_path / "below").mkdir()
+    moved = path.rename(tmp_path / "below" / "it's.mov")
+
+    assert probe_key(store.digest_of(copy), SoundSettings()) == before
+    assert probe_key(store.digest_of(moved), SoundSettings()) == before
+
+    data = bytearray(copy.read_bytes())
+    data[5000] ^= 1
+    copy.write_bytes(bytes(data))
+    assert probe_key(store.digest_of(copy), SoundSettings()).digest != before.digest
+
+
+def test_a_model_of_ones_own_is_known_by_its_digest() -> None:
+    engine = resolve_engine(TranscriptSettings())
+    keys = {
+        transcript_key(
+            made_up_source(),
+            np.zeros(9, np.float32),
+            TranscriptSettings(model=path),
+            replace(engine, model=path),
+            None,
+        ).digest
+        for path in ("/a/weights", "/b/weights")
+    }
+
+    assert len(keys) == 1
+
+
+def test_every_step_declares_its_tier() -> None:
+    tiers = {name: step.tier for name, step in STEPS.items()}
+
+    assert tiers["faces"] is Tier.PERMANENT
+    assert tiers["chunk"] is Tier.CONDITIONAL
+    assert tiers["zoom"] is Tier.DYNAMIC
+
+
 def test_settings_hold_no_sets() -> None:
-    for model in (SilenceSettings, TranscriptSettings, ZoomSettings):
+    for name in EditSettings.model_fields:
+        model = type(getattr(EditSettings(), name))
         assert "set" not in str([field.annotation for field in model.model_fields.values()])

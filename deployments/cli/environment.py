@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 
 from tasks.errors import FinecutError
@@ -50,3 +51,17 @@ def _has_home() -> bool:
     except (FinecutError, RuntimeError):
         return False
     return True
+
+
+def has_server() -> bool:
+    """Return whether runs are to show in a Prefect server, without loading Prefect to ask."""
+    if "PREFECT_API_URL" in os.environ:
+        return bool(os.environ["PREFECT_API_URL"])
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    try:
+        profiles = tomllib.loads((home / "profiles.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    active = os.environ.get("PREFECT_PROFILE") or profiles.get("active")
+    chosen = profiles.get("profiles", {}).get(active, {})
+    return bool(chosen.get("PREFECT_API_URL"))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deployments.cli import config, doctor, environment, paths, results
+from deployments.cli import again, config, doctor, environment, paths, results
 from deployments.cli.models import app as models_app
 from deployments.cli.progress import view
 from deployments.cli.running import apart, stoppable, told_plainly
@@ -61,19 +61,18 @@ def edit(  # noqa: PLR0917 - Typer makes options of them
         footage = paths.existing(videos)
         target = None if dry_run else paths.output_for(footage, output)
         folder = paths.artifacts_for(target) if target else None
-        report = _run(
-            "edit",
-            {
-                "videos": footage,
-                "output": target,
-                "artifacts": folder,
-                "settings": settings,
-                "preview": preview,
-            },
-            as_json=as_json,
-            quiet=quiet,
-            verbose=verbose,
-        )
+        values = {
+            "videos": footage,
+            "output": target,
+            "artifacts": folder,
+            "settings": settings,
+            "preview": preview,
+        }
+        report = None
+        if target is not None and not environment.has_server():
+            report = again.answered(footage, target, folder, settings, preview=preview)
+        if report is None:
+            report = _run("edit", values, as_json=as_json, quiet=quiet, verbose=verbose)
         _show(report, as_json=as_json, is_dry=dry_run)
 
 

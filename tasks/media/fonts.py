@@ -9,13 +9,18 @@ machine to machine.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 import unicodedata
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.media.digest import file_digest
+import platformdirs
+
+from tasks.media.digest import DIGEST_BYTES, file_digest
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -46,6 +51,38 @@ def is_bundled(family: str) -> bool:
 def digest() -> str:
     """Return the digest of the bundled font file; what is drawn with it depends on it."""
     return file_digest(FONT_FILE)
+
+
+def is_drawn_alone(document: str) -> bool:
+    """Return whether the bundled font draws all of an ASS document, whatever the machine has."""
+    families = re.findall(r"^Style: [^,]*,([^,]*),", document, re.MULTILINE)
+    return all(is_bundled(family) for family in families) and not uncovered(
+        document.replace("\n", " ")
+    )
+
+
+@cache
+def machine_digest() -> str:
+    """Return a digest of what fonts this machine has, by their names and sizes."""
+    home = Path.home()
+    folders = (
+        Path("/usr/share/fonts"),
+        Path("/usr/local/share/fonts"),
+        Path("/Library/Fonts"),
+        Path("/System/Library/Fonts"),
+        Path(os.environ.get("WINDIR", "/nonexistent")) / "Fonts",
+        home / ".fonts",
+        home / "Library" / "Fonts",
+        platformdirs.user_data_path() / "fonts",
+    )
+    found = sorted(
+        f"{path.name} {path.stat().st_size}"
+        for folder in folders
+        if folder.is_dir()
+        for path in folder.rglob("*")
+        if path.is_file()
+    )
+    return hashlib.blake2b("\n".join(found).encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def measure(text: str, size_px: int) -> float:

@@ -25,9 +25,22 @@ from tasks.media.fetching import (
     host_of,
 )
 
-__all__ = ["DEFAULTS", "MODELS", "TESTED", "fetch", "is_present", "model_path", "models_folder"]
+__all__ = [
+    "DEFAULTS",
+    "FACES",
+    "MODELS",
+    "TESTED",
+    "fetch",
+    "is_present",
+    "model_path",
+    "models_folder",
+    "sha256_of",
+]
 
 FOLDER_VARIABLE = "FINECUT_MODELS"
+
+FACES = "face-full-range"
+"""The model that faces are looked for with."""
 
 
 def models_folder() -> Path:
@@ -80,6 +93,11 @@ def model_path(name: str, *, fetch: bool = True, progress: Progress | None = Non
 def fetch(name: str, progress: Progress | None = None) -> Path:
     """Fetch a model unless it is there, and return where it lies (see `model_path`)."""
     return model_path(name, progress=progress)
+
+
+def sha256_of(name: str) -> str:
+    """Return the digest that a model of one file has, whether it is there or not."""
+    return _model(name).files[0].sha256
 
 
 def _model(name: str) -> Model:

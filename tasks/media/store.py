@@ -1,47 +1,54 @@
 """The store: results as JSON under their key, media and arrays as files under their digest.
 
 Everything is written whole under a temporary name, then renamed. A damaged, truncated, vanished or
-foreign entry is a miss: it is reported, removed, and made again. Never pickle.
+foreign entry is a miss: it is reported, removed, and made again; one of an older schema is a miss
+without a word. Never pickle.
+
+Beside results the index holds what belongs to this machine alone: where files were seen last, when
+results were used, leases, the documents of films and of runs.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import platform
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import diskcache
 import platformdirs
+import psutil
 
-from tasks.errors import BadInput, FinecutError
-from tasks.media.digest import file_digest
+from tasks.errors import BadInput, BadSettings, FinecutError
+from tasks.media.blobs import Blob, Blobs, is_whole
+from tasks.media.lease import LEASE_S, leased
+from tasks.media.notes import Notes
+from tasks.media.records import SCHEMA, Entry, Record, check_of, is_digest, is_older, record_of
+
+if TYPE_CHECKING:
+    from tasks.keys import Key
+    from tasks.media.shared import SharedTier
 
 log = logging.getLogger("finecut.store")
 
-INDEX_BYTES = 4 << 30
-"""Room for the JSON results; diskcache's own silent limit of 1 GB is no limit to rely on."""
+LIMIT_BYTES = 20 << 30
+"""Room for the store unless `FINECUT_CACHE_LIMIT` says otherwise: some ten hours of film."""
 
-SCHEMA = "finecut/Entry.1"
+INDEX_BYTES = 1 << 40
+"""The index never evicts by itself (diskcache would, silently, at 1 GB): `upkeep.evict` does."""
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One stored result."""
-
-    value: Any
-    """Plain JSON."""
-    blobs: Mapping[str, Path] = field(default_factory=dict)
-    """Files by name; read them, never write to them."""
+LOCAL_STEPS = frozenset({"edit"})
+"""Steps whose results speak of files on this machine, and are not shared."""
 
 
 def default_folder() -> Path:
@@ -55,78 +62,318 @@ def default_folder() -> Path:
     return platformdirs.user_cache_path("finecut") / "store"
 
 
-class ProcessingCache:
+def open_store() -> ProcessingCache:
+    """Return the store of this machine, with the shared tier where one is set.
+
+    Raises:
+        BadSettings: `FINECUT_CACHE_LIMIT` or `FINECUT_SHARED_CACHE` cannot be used.
+        BadInput: the folder cannot be made or written to.
+    """
+    url = os.environ.get("FINECUT_SHARED_CACHE")
+    shared = None
+    if url:
+        from tasks.media.shared import SharedTier
+
+        shared = SharedTier(url)
+    return ProcessingCache(default_folder(), limit_bytes=_limit(), shared=shared)
+
+
+def _limit() -> int:
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
+    text = os.environ.get("FINECUT_CACHE_LIMIT")
+    if not text:
+        return LIMIT_BYTES
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError as error:
+        raise BadSettings(
+            f"FINECUT_CACHE_LIMIT is {text!r}, which is no size", "write 20GB or 500MB"
+        ) from error
+
+
+class ProcessingCache(Notes):
     """Results by key, in one folder; safe for several threads and processes at once.
+
+    Args:
+        folder: where it lies.
+        limit_bytes: above this, conditional results go, the least recently used first.
+        shared: a tier behind it that other machines use too; where that fails, a warning says so
+            and the folder is used alone.
 
     Raises:
         BadInput: the folder cannot be made or written to.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        limit_bytes: int | None = None,
+        shared: SharedTier | None = None,
+    ) -> None:
         self.folder = folder
-        self._blobs = folder / "blobs"
+        self.limit_bytes = LIMIT_BYTES if limit_bytes is None else limit_bytes
+        self.warnings: list[str] = []
+        """What went wrong and was mended; for the report."""
+        self._shared = shared
+        self._lock = threading.Lock()
         self._work = folder / "work"
         try:
-            for needed in (self._blobs, self._work):
-                needed.mkdir(parents=True, exist_ok=True)
-            self._index = diskcache.Cache(
+            self._blobs = Blobs(folder / "blobs")
+            self._work.mkdir(parents=True, exist_ok=True)
+            index = diskcache.Cache(
                 str(folder / "index"),
                 disk=diskcache.JSONDisk,
                 size_limit=INDEX_BYTES,
-                eviction_policy="least-recently-used",
+                eviction_policy="none",
             )
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
+        super().__init__(index)
 
-    def _unusable(self, error: Exception) -> FinecutError:
-        if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
-            return FinecutError(
-                f"the disk of the store is full: {self.folder}",
-                "free some space, or set FINECUT_CACHE to a folder on a larger disk; "
-                "the same command then goes on",
-            )
-        return BadInput(
-            f"the store at {self.folder} cannot be used: {error}",
-            "set FINECUT_CACHE to a folder that can be written to",
-        )
+    # Results
 
-    def get(self, key: str, validator: Callable[[Entry], bool] | None = None) -> Entry | None:
-        """Return what is stored under a key, or none; a bad entry is reported and removed."""
-        try:
-            stored = self._index.get(key)
-        except (OSError, sqlite3.Error, ValueError) as error:
-            log.warning("the store's entry %s cannot be read (%s): made again", key[:12], error)
-            return None
-        if stored is None:
-            return None
-        entry = self._checked(stored)
-        if entry is None or (validator is not None and not validator(entry)):
-            log.warning("the store's entry %s is damaged: made again", key[:12])
-            with suppress(sqlite3.Error):
-                self._index.delete(key)
-            return None
+    def get(
+        self,
+        key: str,
+        validator: Callable[[Entry], bool] | None = None,
+        *,
+        hold: Path | None = None,
+    ) -> Entry | None:
+        """Return what is stored under a key, or none; a bad entry is reported and removed.
+
+        Args:
+            key: a digest.
+            validator: looks at the entry before it is believed.
+            hold: a folder of the caller's: the entry's files are linked into it, so that they stay
+                whatever is evicted. None: the files are those of the store.
+        """
+        entry = self._get_here(key, validator, hold)
+        if entry is None and self._shared is not None and self._fetch(key):
+            entry = self._get_here(key, validator, hold)
         return entry
 
-    def set(self, key: str, value: Any, blobs: Mapping[str, Path] | None = None) -> Entry:
+    def set(
+        self,
+        key: Key,
+        value: Any,
+        blobs: Mapping[str, Path] | None = None,
+        *,
+        seconds: float = 0.0,
+        hold: Path | None = None,
+    ) -> Entry:
         """Store JSON and files under a key; the files are moved into the store.
 
         Returns:
-            The entry as it is stored, whose files lie in the store.
+            The entry as it is stored.
 
         Raises:
             FinecutError: the store's disk is full, or it cannot be written to (BadInput).
         """
-        try:
-            kept = {name: self._keep(path) for name, path in (blobs or {}).items()}
-            self._index.set(key, {"schema": SCHEMA, "value": value, "blobs": kept})
-        except (OSError, sqlite3.Error) as error:
-            raise self._unusable(error) from error
-        return Entry(value, {name: self._blob_path(blob["digest"]) for name, blob in kept.items()})
+        from tasks.keys import STEPS
 
-    def known_paths(self, digests: Iterable[str]) -> list[Path]:
-        """Return where files were seen last, for those digests that were seen at all."""
-        entries = [self.get(f"path:{digest}") for digest in digests]
-        return [Path(entry.value) for entry in entries if entry and isinstance(entry.value, str)]
+        try:
+            kept = {name: self._blobs.keep(path) for name, path in (blobs or {}).items()}
+            record = {
+                "schema": SCHEMA,
+                "step": key.step,
+                "tier": str(STEPS[key.step].tier),
+                "fields": dict(key.fields),
+                "footage": list(key.footage),
+                "value": value,
+                "blobs": {name: asdict(blob) for name, blob in kept.items()},
+                "seconds": round(seconds, 3),
+                "made_s": time.time(),
+            }
+            record["check"] = check_of(record)
+            self._index.set(key.digest, record, retry=True)
+            self._use(key.digest)
+            entry = self._entry(record_of(key.digest, record), hold)
+        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+            raise self._unusable(error) from error
+        if entry is None:
+            raise FinecutError(
+                f"what was just stored under {self.folder} is gone or damaged",
+                "see whether another program cleans that folder, or its disk is failing",
+            )
+        self._share(key, record, kept)
+        return entry
+
+    def lease(
+        self, key: str, *, cancelled: Callable[[], bool] = lambda: False, lease_s: float = LEASE_S
+    ) -> AbstractContextManager[None]:
+        """Return a context that one process holds at a time for a key (see `leased`)."""
+        return leased(self._index, key, lease_s=lease_s, cancelled=cancelled)
+
+    def _get_here(
+        self, key: str, validator: Callable[[Entry], bool] | None, hold: Path | None
+    ) -> Entry | None:
+        try:
+            stored = self._index.get(key, retry=True)
+        except (OSError, sqlite3.Error, ValueError, diskcache.Timeout) as error:
+            self._warn(f"the store's entry {key[:12]} cannot be read ({error}): made again")
+            return None
+        if stored is None or is_older(stored):
+            return None
+        record = record_of(key, stored)
+        entry = self._entry(record, hold) if record else None
+        if entry is None or (validator is not None and not validator(entry)):
+            step = record.step if record else "entry"
+            self._warn(f"the store's {step} {key[:12]} is damaged or incomplete: made again")
+            self.remove([key], damaged=True)
+            return None
+        self._use(key)
+        return entry
+
+    def _entry(self, record: Record | None, hold: Path | None) -> Entry | None:
+        """Return an entry whose files are found whole; none where one is not."""
+        if record is None:
+            return None
+        paths: dict[str, Path] = {}
+        for name, blob in record.blobs.items():
+            path = self._blobs.path(blob.digest)
+            held = self._blobs.hold(blob.digest, hold) if hold else path
+            if held is None or (hold is None and not is_whole(path, blob.digest)):
+                return None
+            paths[name] = held
+        return Entry(record.value, paths, record.seconds, record.size_bytes)
+
+    def _use(self, key: str) -> None:
+        with suppress(sqlite3.Error, diskcache.Timeout):  # at worst it is evicted early
+            self._index.set(f"used:{key}", time.time())
+
+    # The shared tier
+
+    def _fetch(self, key: str) -> bool:
+        """Bring an entry from the shared tier into this store; return whether it came whole."""
+        from tasks.media.shared import SharedUnavailable
+
+        assert self._shared is not None
+        folder = self.work_folder()
+        try:
+            stored = self._shared.read(key)
+            record = record_of(key, stored) if stored is not None else None
+            if record is None:
+                return False
+            for blob in record.blobs.values():
+                here = self._blobs.path(blob.digest)
+                if not is_whole(here, blob.digest):
+                    if not self._shared.fetch(blob.digest, folder / blob.digest):
+                        return False
+                    self._blobs.keep(folder / blob.digest)
+            self._index.set(key, stored, retry=True)
+        except SharedUnavailable as error:
+            self._without_shared(error)
+            return False
+        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+            raise self._unusable(error) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return True
+
+    def _share(self, key: Key, record: Mapping[str, Any], blobs: Mapping[str, Blob]) -> None:
+        if self._shared is None or key.step in LOCAL_STEPS:
+            return
+        from tasks.media.shared import SharedUnavailable
+
+        try:
+            for blob in blobs.values():
+                self._shared.keep(blob.digest, self._blobs.path(blob.digest))
+            self._shared.write(key.digest, record)
+        except SharedUnavailable as error:
+            self._without_shared(error)
+        except OSError as error:
+            log.warning("a result was evicted before it could be shared: %s", error)
+
+    def _without_shared(self, error: Exception) -> None:
+        with self._lock:
+            if self._shared is None:
+                return
+            url, self._shared = self._shared.url, None
+        self._warn(f"the shared store {url} is left out for now: {error}")
+
+    # Upkeep
+
+    def records(self) -> Iterator[Record]:
+        """Yield every whole record; damaged ones and those of other schemas are left out."""
+        for key in self._keys():
+            record = self._record(key)
+            if record is not None:
+                yield record
+
+    def broken(self) -> list[str]:
+        """Return the keys of records that are damaged, or of another schema."""
+        return [key for key in self._keys() if self._record(key) is None]
+
+    def damaged(self, record: Record) -> str:
+        """Return which of a record's files are not whole; empty where all are. Reads them."""
+        bad = [
+            name
+            for name, blob in record.blobs.items()
+            if not is_whole(self._blobs.path(blob.digest), blob.digest)
+        ]
+        return f"not whole: {', '.join(bad)}" if bad else ""
+
+    def used_s(self, key: str) -> float:
+        """Return when a result was made or read last, in unix time; 0 where that is not known."""
+        used = self._index.get(f"used:{key}", retry=True)
+        return float(used) if isinstance(used, int | float) else 0.0
+
+    def remove(self, keys: Iterable[str], *, damaged: bool = False) -> int:
+        """Remove records and the files that no other record names.
+
+        Args:
+            keys: of the records.
+            damaged: remove their damaged files, whoever else names them.
+
+        Returns:
+            The bytes freed.
+        """
+        going = set(keys)
+        named: dict[str, int] = {}
+        gone: set[str] = set()
+        if damaged:
+            for record in filter(None, map(self._record, going)):
+                gone |= {
+                    blob.digest
+                    for blob in record.blobs.values()
+                    if not is_whole(self._blobs.path(blob.digest), blob.digest)
+                }
+        else:
+            for record in self.records():
+                for blob in record.blobs.values():
+                    if record.key in going:
+                        gone.add(blob.digest)
+                    else:
+                        named[blob.digest] = blob.size_bytes
+        with suppress(sqlite3.Error, diskcache.Timeout):
+            for key in going:
+                self._index.delete(key, retry=True)
+                self._index.delete(f"used:{key}", retry=True)
+        return sum(self._blobs.remove(digest) for digest in gone - set(named))
+
+    def remove_file(self, digest: str) -> int:
+        """Remove one file by its digest; return the bytes freed."""
+        return self._blobs.remove(digest)
+
+    def blob_path(self, digest: str) -> Path:
+        return self._blobs.path(digest)
+
+    def blob_files(self) -> Iterator[tuple[str, Path, int]]:
+        """Yield digest, path and bytes of every file that is kept."""
+        return self._blobs.files()
+
+    def _keys(self) -> list[str]:
+        return [key for key in self._index.iterkeys() if isinstance(key, str) and is_digest(key)]
+
+    def _record(self, key: str) -> Record | None:
+        try:
+            return record_of(key, self._index.get(key, retry=True))
+        except (OSError, sqlite3.Error, ValueError, diskcache.Timeout):
+            return None
+
+    # Work folders
 
     def work_folder(self) -> Path:
         """Return a new empty folder on the store's own disk; whoever asked for it removes it."""
@@ -137,72 +384,30 @@ class ProcessingCache:
             raise self._unusable(error) from error
         return folder
 
-    def sweep(self) -> None:
-        """Remove the work folders of this machine's processes that are gone."""
+    def sweep(self) -> int:
+        """Remove the work folders of this machine's processes that are gone; return how many."""
+        count = 0
         for folder in self._work.iterdir():
             pid, _, rest = folder.name.partition("-")
             is_here = rest.rpartition("-")[0] == platform.node()
-            if is_here and pid.isdigit() and not _is_alive(int(pid)):
+            if is_here and pid.isdigit() and not psutil.pid_exists(int(pid)):
                 shutil.rmtree(folder, ignore_errors=True)
+                count += 1
+        return count
 
-    def _blob_path(self, digest: str) -> Path:
-        return self._blobs / digest[:2] / digest
+    def _warn(self, text: str) -> None:
+        log.warning("%s", text)
+        with self._lock:
+            self.warnings.append(text)
 
-    def _keep(self, path: Path) -> dict[str, Any]:
-        digest = file_digest(path)
-        size_bytes = path.stat().st_size
-        target = self._blob_path(digest)
-        target.parent.mkdir(exist_ok=True)
-        with path.open("rb") as handle:
-            os.fsync(handle.fileno())
-        path.replace(target)
-        return {"digest": digest, "size_bytes": size_bytes}
-
-    def _checked(self, stored: Any) -> Entry | None:
-        """Return the entry, or none where it is foreign or one of its files is not what it was."""
-        if not isinstance(stored, dict) or stored.get("schema") != SCHEMA:
-            return None
-        blobs: dict[str, Path] = {}
-        for name, blob in stored.get("blobs", {}).items():
-            path = self._blob_path(str(blob.get("digest")))
-            try:
-                same = path.is_file() and file_digest(path) == blob.get("digest")
-            except BadInput:
-                same = False
-            if not same:
-                if path.is_file():
-                    path.unlink(missing_ok=True)
-                return None
-            blobs[name] = path
-        return Entry(stored.get("value"), blobs)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def remembered_digest(store: ProcessingCache, path: Path) -> str:
-    """Return a file's digest; a file seen before (same path, size, time and inode) is not read.
-
-    Raises:
-        BadInput: the file is missing or cannot be read.
-    """
-    try:
-        stat = path.stat()
-    except OSError:
-        return file_digest(path)
-    seen = json.dumps([str(path.absolute()), stat.st_size, stat.st_mtime_ns, stat.st_ino])
-    key = f"digest:{seen}"
-    known = store.get(key)
-    if known is not None and isinstance(known.value, str):
-        return known.value
-    digest = file_digest(path)
-    store.set(key, digest)
-    store.set(f"path:{digest}", str(path.absolute()))
-    return digest
+    def _unusable(self, error: Exception) -> FinecutError:
+        if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
+            return FinecutError(
+                f"the disk of the store is full: {self.folder}",
+                "free some space (`finecut cache prune`), or set FINECUT_CACHE to a folder on a "
+                "larger disk; the same command then goes on",
+            )
+        return BadInput(
+            f"the store at {self.folder} cannot be used: {error}",
+            "set FINECUT_CACHE to a folder that can be written to",
+        )

@@ -25,6 +25,11 @@ class StepRecord:
     """``hit``, ``miss``, ``computed`` (never stored), ``off`` or ``degraded``."""
     seconds: float
     key: str = ""
+    fields: Mapping[str, Any] | None = None
+    """What the key is the digest of."""
+    saved_s: float = 0.0
+    """What computing a result took that was found this time."""
+    saved_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,181 @@
+"""The answer to a whole edit that was made before: footage, settings, versions → film and report.
+
+Nothing here loads Prefect, a model or FFmpeg: an edit asked for again costs next to nothing.
+An answer holds while the film that it speaks of is found whole, where it was written or wherever
+else it was seen last, and while what lies beside the film is as it was written.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import BadInput, FinecutError
+from tasks.keys import STEPS, Key, Tier, edit_key
+from tasks.media import catalog, models
+from tasks.media.files import check_no_footage, written_whole
+from tasks.media.records import Entry
+from tasks.media.store import ProcessingCache
+from tasks.media.usage import cpu_s
+from tasks.render.history import Asking
+from tasks.settings import EditSettings
+
+GPU = Path("/dev/nvidiactl")
+"""Where there is one, speech is transcribed with other arithmetic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An edit as it is asked for."""
+
+    videos: tuple[Path, ...]
+    output: Path
+    artifacts: Path | None
+    """The folder for what lies beside the film; none: nothing."""
+    settings: EditSettings
+
+
+def key_of(store: ProcessingCache, asked: Asked) -> Key:
+    """Return the key of an edit.
+
+    Raises:
+        BadInput: a file is missing or cannot be read.
+    """
+    return edit_key(
+        [store.digest_of(video) for video in asked.videos],
+        asked.settings,
+        container=asked.output.suffix.lower(),
+        beside=asked.artifacts is not None,
+        tools=_machine(store, asked.settings),
+    )
+
+
+def answer(store: ProcessingCache, asked: Asked) -> dict[str, Any] | None:
+    """Return the report of an edit whose film is there already, or can be copied; else none."""
+    started_s = time.monotonic()
+    check_no_footage(asked.output, asked.videos)
+    entry = store.get(key_of(store, asked).digest, _is_answer)
+    if entry is None or not _lies_beside(store, asked, entry.value["beside"]):
+        return None
+    if not _is_in_place(store, asked.output, entry.value["film"]):
+        return None
+    return _report(asked, entry.value["report"], time.monotonic() - started_s)
+
+
+def asking(
+    store: ProcessingCache,
+    videos: Sequence[Path],
+    output: Path | None,
+    settings: EditSettings,
+    *,
+    preview: bool,
+) -> Asking:
+    """Return what a run is asked for, as its document tells it."""
+    named = []
+    for video in videos:
+        try:
+            digest = store.digest_of(video)
+        except BadInput:  # the run itself says so
+            digest = ""
+        named.append((str(video), digest))
+    told = str(output) if output else None
+    return Asking(tuple(named), told, settings.model_dump(mode="json"), preview)
+
+
+def remember(store: ProcessingCache, asked: Asked, report: Mapping[str, Any]) -> None:
+    """Keep the answer to an edit that was just made, and whose checks passed."""
+    beside = {
+        kind: [Path(path).name, store.digest_of(Path(path))]
+        for kind, path in report["artifacts"].items()
+    }
+    film = store.digest_of(asked.output)
+    value = {"film": film, "beside": beside, "report": dict(report)}
+    store.set(key_of(store, asked), value, seconds=report["summary"]["wall_s"])
+
+
+def _machine(store: ProcessingCache, settings: EditSettings) -> dict[str, str]:
+    """Return what a film depends on besides the packages, as far as it is known at no cost."""
+    tools = {"gpu": str(GPU.exists()), "faces": models.sha256_of(models.FACES)}
+    ffmpeg = os.environ.get("FINECUT_FFMPEG")
+    tools["ffmpeg"] = store.digest_of(Path(ffmpeg)) if ffmpeg else version("imageio-ffmpeg")
+    own = Path(settings.transcript.model).expanduser()
+    if own.exists():
+        tools["speech"] = store.digest_of(own / "model.bin" if own.is_dir() else own)
+    else:
+        for name in (f"whisper-{own.name}", f"whisper-{own.name}-pt"):
+            if name in catalog.MODELS:
+                tools[name] = "+".join(file.sha256 for file in catalog.MODELS[name].files)
+    return tools
+
+
+def _is_answer(entry: Entry) -> bool:
+    value = entry.value
+    return isinstance(value, dict) and {"film", "beside", "report"} <= set(value)
+
+
+def _lies_beside(store: ProcessingCache, asked: Asked, beside: Mapping[str, Any]) -> bool:
+    """Return whether what was written beside the film is there as it was written."""
+    if asked.artifacts is None:
+        return True
+    return all(_is(store, asked.artifacts / name, digest) for name, digest in beside.values())
+
+
+def _is_in_place(store: ProcessingCache, output: Path, film: str) -> bool:
+    """Return whether the film is where it is asked for, copied there if it is elsewhere."""
+    if _is(store, output, film):
+        return True
+    for path in store.known_paths([film]):
+        if _is(store, path, film):
+            with written_whole(output) as part:
+                shutil.copyfile(path, part)
+            return True
+    return False
+
+
+def _is(store: ProcessingCache, path: Path, digest: str) -> bool:
+    try:
+        return path.is_file() and store.digest_of(path) == digest
+    except FinecutError:
+        return False
+
+
+def _report(asked: Asked, report: Mapping[str, Any], wall_s: float) -> dict[str, Any]:
+    """Return the report of the film as that of this run, in which nothing was worked on."""
+    steps = [{**line, "state": _state_now(line), "seconds": 0.0} for line in report["steps"]]
+    steps.insert(0, {"step": "edit", "state": "hit", "seconds": round(wall_s, 3), "count": 1})
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    cost = {
+        "chunks_rendered": 0,
+        "wall_s": round(wall_s, 2),
+        "cpu_s": round(cpu_s(), 2),
+        "peak_memory_mb": round(peak_mb, 1),
+    }
+    folder = asked.artifacts
+    return {
+        **report,
+        "output": str(asked.output),
+        "summary": {**report["summary"], **cost},
+        "steps": steps,
+        "sources": [
+            {**source, "path": str(path)}
+            for source, path in zip(report["sources"], asked.videos, strict=True)
+        ],
+        "artifacts": {
+            kind: str(folder / Path(path).name) if folder else path
+            for kind, path in report["artifacts"].items()
+        },
+    }
+
+
+def _state_now(line: Mapping[str, Any]) -> str:
+    """Return the state of a step whose result stands unchanged; what is never stored keeps its."""
+    declared = STEPS.get(line["step"])
+    is_stored = declared is not None and declared.tier is not Tier.DYNAMIC
+    return "hit" if is_stored and line["state"] == "miss" else str(line["state"])
