@@ -13,9 +13,9 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.analyze import analyze
 from flows.render import render
 from tasks.answer_edit import answer_edit, remember_edit
+from tasks.answers import Asked, asking
 from tasks.build_timeline import build_timeline
 from tasks.find_footage import find_footage
-from tasks.media.answers import Asked, asking
 from tasks.plan_render import Decided, plan_render
 from tasks.render.checking import plan_from
 from tasks.render.history import Asking

@@ -8,8 +8,8 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed
 
+from tasks.answers import Asked, answer, key_of, remember
 from tasks.caching import STEP
-from tasks.media.answers import Asked, answer, key_of, remember
 from tasks.render.report import StepRecord, report_markdown
 from tasks.run import Held, Run
 

@@ -119,7 +119,7 @@ STEPS = {
     "edit": Step(
         Tier.CONDITIONAL,
         1,
-        ("footage", "container", "beside"),
+        ("footage", "container"),
         tuple(
             name
             for group, info in EditSettings.model_fields.items()
@@ -159,6 +159,10 @@ class Key:
     @property
     def step(self) -> str:
         return str(self.fields["step"])
+
+    @property
+    def tier(self) -> str:
+        return str(STEPS[self.step].tier)
 
 
 def step_key(
@@ -388,22 +392,20 @@ def edit_key(
     settings: EditSettings,
     *,
     container: str,
-    beside: bool,
     tools: Mapping[str, str],
 ) -> Key:
-    """Return the key of a whole edit: the film, and what lies beside it.
+    """Return the key of a whole edit.
 
     Args:
         footage: digests of the files, in order.
         settings: all settings.
         container: the film's suffix, ``.mp4``.
-        beside: whether plan, transcript, subtitles and report are written beside it.
         tools: what is there on this machine besides the packages: models, FFmpeg, a GPU.
     """
     steps = {name: str(step.version) for name, step in STEPS.items()}
     return step_key(
         "edit",
-        inputs={"footage": list(footage), "container": container, "beside": beside},
+        inputs={"footage": list(footage), "container": container},
         settings={name: getattr(settings, name) for name in EditSettings.model_fields},
         tools={
             **_versions(),

@@ -28,7 +28,7 @@ def faces(**changes: object) -> str:
 
 
 def edit(settings: EditSettings, *footage: str) -> str:
-    return edit_key(footage, settings, container=".mp4", beside=True, tools={}).digest
+    return edit_key(footage, settings, container=".mp4", tools={}).digest
 
 
 def test_a_golden_key() -> None:

@@ -110,7 +110,7 @@ def keys_of(run: Run, settings: EditSettings) -> dict[str, list[str]]:
         "timeline": [timeline_key([source], [to_document(HEARD.silence)], settings)],
         "sound": [sound_key(plan, plan.sound)],
         "chunk": [chunk_key(plan, part) for part in chunks(plan)],
-        "edit": [edit_key([source.digest], settings, container=".mp4", beside=True, tools={})],
+        "edit": [edit_key([source.digest], settings, container=".mp4", tools={})],
         "transcript": [],
         "faces": [],
         "zoom": [],

@@ -19,7 +19,7 @@ def answered(
     preview: bool,
 ) -> dict[str, Any] | None:
     """Return the report of an edit that was made before; none where there is something to do."""
-    from tasks.media.answers import Asked, answer, asking, key_of
+    from tasks.answers import Asked, answer, asking, key_of
     from tasks.media.store import open_store
     from tasks.render.history import run_document
     from tasks.render.plan import preview as preview_settings

@@ -6,13 +6,28 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tasks.media.blobs import Blob
 from tasks.media.digest import DIGEST_BYTES
 from tasks.timeline.document import to_canonical_json
 
 SCHEMA = "finecut/Entry.2"
+
+
+class Keyed(Protocol):
+    """A key, as `tasks.keys` makes it."""
+
+    @property
+    def digest(self) -> str: ...
+    @property
+    def fields(self) -> Mapping[str, Any]: ...
+    @property
+    def footage(self) -> tuple[str, ...]: ...
+    @property
+    def step(self) -> str: ...
+    @property
+    def tier(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,18 @@ from tasks.errors import BadInput, BadSettings, FinecutError
 from tasks.media.blobs import Blob, Blobs, is_whole
 from tasks.media.lease import LEASE_S, leased
 from tasks.media.notes import Notes
-from tasks.media.records import SCHEMA, Entry, Record, check_of, is_digest, is_older, record_of
+from tasks.media.records import (
+    SCHEMA,
+    Entry,
+    Keyed,
+    Record,
+    check_of,
+    is_digest,
+    is_older,
+    record_of,
+)
 
 if TYPE_CHECKING:
-    from tasks.keys import Key
     from tasks.media.shared import SharedTier
 
 log = logging.getLogger("finecut.store")
@@ -156,7 +164,7 @@ class ProcessingCache(Notes):
 
     def set(
         self,
-        key: Key,
+        key: Keyed,
         value: Any,
         blobs: Mapping[str, Path] | None = None,
         *,
@@ -171,14 +179,12 @@ class ProcessingCache(Notes):
         Raises:
             FinecutError: the store's disk is full, or it cannot be written to (BadInput).
         """
-        from tasks.keys import STEPS
-
         try:
             kept = {name: self._blobs.keep(path) for name, path in (blobs or {}).items()}
             record = {
                 "schema": SCHEMA,
                 "step": key.step,
-                "tier": str(STEPS[key.step].tier),
+                "tier": key.tier,
                 "fields": dict(key.fields),
                 "footage": list(key.footage),
                 "value": value,
@@ -272,7 +278,7 @@ class ProcessingCache(Notes):
             shutil.rmtree(folder, ignore_errors=True)
         return True
 
-    def _share(self, key: Key, record: Mapping[str, Any], blobs: Mapping[str, Blob]) -> None:
+    def _share(self, key: Keyed, record: Mapping[str, Any], blobs: Mapping[str, Blob]) -> None:
         if self._shared is None or key.step in LOCAL_STEPS:
             return
         from tasks.media.shared import SharedUnavailable

@@ -52,7 +52,6 @@ def key_of(store: ProcessingCache, asked: Asked) -> Key:
         [store.digest_of(video) for video in asked.videos],
         asked.settings,
         container=asked.output.suffix.lower(),
-        beside=asked.artifacts is not None,
         tools=_machine(store, asked.settings),
     )
 
@@ -124,7 +123,9 @@ def _lies_beside(store: ProcessingCache, asked: Asked, beside: Mapping[str, Any]
     """Return whether what was written beside the film is there as it was written."""
     if asked.artifacts is None:
         return True
-    return all(_is(store, asked.artifacts / name, digest) for name, digest in beside.values())
+    return bool(beside) and all(
+        _is(store, asked.artifacts / name, digest) for name, digest in beside.values()
+    )
 
 
 def _is_in_place(store: ProcessingCache, output: Path, film: str) -> bool:
@@ -168,8 +169,9 @@ def _report(asked: Asked, report: Mapping[str, Any], wall_s: float) -> dict[str,
             for source, path in zip(report["sources"], asked.videos, strict=True)
         ],
         "artifacts": {
-            kind: str(folder / Path(path).name) if folder else path
+            kind: str(folder / Path(path).name)
             for kind, path in report["artifacts"].items()
+            if folder
         },
     }
 
