@@ -22,7 +22,7 @@ DEV := .venv/.dev-installed
 SAMPLE := data/samples/talk.mp4
 RESULT := data/output/talk.finecut.mp4
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test check bench soak lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -48,6 +48,10 @@ check: $(DEV) ## lint, format, types, architecture
 bench: $(DEV) ## measure speed and memory
 	$(BIN)/finecut models fetch
 	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -o python_functions='bench_*' -o timeout=0 -s $(PYTEST_ARGS)
+
+soak: $(DEV) ## kill runs, spoil stores: takes half an hour
+	$(BIN)/finecut models fetch --all
+	$(BIN)/python -m pytest tests/soak -o python_files='soak_*.py' -o python_functions='soak_*' -s $(PYTEST_ARGS)
 
 lock: $(DEV) ## make the locks again; UPGRADE=--upgrade draws newer versions
 	$(BIN)/python requirements/lock.py $(UPGRADE)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from tasks.errors import BadInput, FinecutError
 
@@ -35,9 +38,11 @@ def written_whole(target: Path) -> Iterator[Path]:
         BadInput: the folder cannot be written to.
         FinecutError: the disk is full.
     """
-    part = target.with_name(f".part-{secrets.token_hex(6)}{target.suffix}")
+    mark = f"{os.getpid()}-{platform.node()}-{secrets.token_hex(6)}"
+    part = target.with_name(f".part-{mark}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target.parent)
         yield part
         with part.open("rb") as handle:
             os.fsync(handle.fileno())
@@ -47,6 +52,21 @@ def written_whole(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # what went wrong before is what has to be told
             part.unlink(missing_ok=True)
+
+
+def is_left_over(mark: str) -> bool:
+    """Return whether a name that starts with PID-NODE- is that of a process that is gone."""
+    pid, _, rest = mark.partition("-")
+    is_here = rest.startswith(f"{platform.node()}-")
+    return is_here and pid.isdigit() and not psutil.pid_exists(int(pid))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes of this machine left half written when they were killed."""
+    for path in folder.glob(".part-*"):
+        if is_left_over(path.name.removeprefix(".part-")):
+            with suppress(OSError):
+                path.unlink()
 
 
 def write_text(target: Path, text: str) -> None:

@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING, Any
 
 import diskcache
 import platformdirs
-import psutil
 
 from tasks.errors import BadInput, BadSettings, FinecutError
 from tasks.media.blobs import Blob, Blobs, is_whole
+from tasks.media.files import is_left_over
 from tasks.media.lease import LEASE_S, leased
 from tasks.media.notes import Notes
 from tasks.media.records import (
@@ -394,9 +394,7 @@ class ProcessingCache(Notes):
         """Remove the work folders of this machine's processes that are gone; return how many."""
         count = 0
         for folder in self._work.iterdir():
-            pid, _, rest = folder.name.partition("-")
-            is_here = rest.rpartition("-")[0] == platform.node()
-            if is_here and pid.isdigit() and not psutil.pid_exists(int(pid)):
+            if is_left_over(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
                 count += 1
         return count
