@@ -35,13 +35,19 @@ class Blobs:
     def path(self, digest: str) -> Path:
         return self.folder / digest[:2] / digest
 
-    def keep(self, path: Path) -> Blob:
+    def keep(self, path: Path, hold: Path | None = None) -> Blob:
         """Move a file in, whole: its bytes are on the disk before it has its name.
+
+        Args:
+            path: the file.
+            hold: a folder that a link to it is put into first, as `hold` would.
 
         Raises:
             OSError: the disk is full, or the folder cannot be written to.
         """
         blob = Blob(file_digest(path), path.stat().st_size)
+        if hold is not None:
+            self._link(path, hold / blob.digest)
         target = self.path(blob.digest)
         target.parent.mkdir(exist_ok=True)
         with path.open("rb") as handle:

@@ -180,7 +180,7 @@ class ProcessingCache(Notes):
             FinecutError: the store's disk is full, or it cannot be written to (BadInput).
         """
         try:
-            kept = {name: self._blobs.keep(path) for name, path in (blobs or {}).items()}
+            kept = {name: self._blobs.keep(path, hold) for name, path in (blobs or {}).items()}
             record = {
                 "schema": SCHEMA,
                 "step": key.step,
@@ -195,16 +195,14 @@ class ProcessingCache(Notes):
             record["check"] = check_of(record)
             self._index.set(key.digest, record, retry=True)
             self._use(key.digest)
-            entry = self._entry(record_of(key.digest, record), hold)
         except (OSError, sqlite3.Error, diskcache.Timeout) as error:
             raise self._unusable(error) from error
-        if entry is None:
-            raise FinecutError(
-                f"what was just stored under {self.folder} is gone or damaged",
-                "see whether another program cleans that folder, or its disk is failing",
-            )
         self._share(key, record, kept)
-        return entry
+        paths = {
+            name: hold / blob.digest if hold else self._blobs.path(blob.digest)
+            for name, blob in kept.items()
+        }
+        return Entry(value, paths, seconds, sum(blob.size_bytes for blob in kept.values()))
 
     def lease(
         self, key: str, *, cancelled: Callable[[], bool] = lambda: False, lease_s: float = LEASE_S

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from flows.edit import edit
 from tasks.errors import Missing
 from tasks.media import ffmpeg
-from tasks.media.store import open_store
+from tasks.media.store import ProcessingCache, open_store
 from tasks.settings import EditSettings
 from tests.flows.test_edit import FAST, SAMPLE
 
@@ -135,7 +136,7 @@ def test_a_result_that_cannot_be_stored_is_told(
     from tasks.errors import FinecutError
     from tasks.media.blobs import Blobs
 
-    def full(self: Blobs, path: Path) -> None:
+    def full(self: Blobs, path: Path, hold: Path | None = None) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Blobs, "keep", full)
@@ -167,6 +168,36 @@ def test_an_answer_holds_only_while_its_film_is_whole(talk: Path, footage: Path)
     assert steps(report, "hit") >= {"edit"}
     assert report["sources"][0]["path"] == str(moved)
     assert digest(footage / "copy.mp4") == digest(footage / "other.mp4")
+
+
+def test_eviction_during_a_run_never_breaks_it(
+    talk: Path, footage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = changed(
+        FAST, transcript={"enabled": False}, render={"min_chunk": 0.5, "max_chunk": 1.0}
+    )
+    edit([talk], footage / "calm.mp4", None, settings)
+    monkeypatch.setenv("FINECUT_CACHE", str(footage / "evicted"))
+    done, gone = threading.Event(), []
+
+    def evict() -> None:
+        store = ProcessingCache(open_store().folder)
+        while not done.wait(0.02):
+            keys = [record.key for record in store.records()]
+            store.remove(keys)
+            gone.extend(keys)
+
+    thread = threading.Thread(target=evict)
+    thread.start()
+    try:
+        report = edit([talk], footage / "film.mp4", None, settings)
+    finally:
+        done.set()
+        thread.join()
+
+    assert len(gone) > 8
+    assert report["ok"]
+    assert digest(footage / "film.mp4") == digest(footage / "calm.mp4")
 
 
 CHANGES: dict[str, list[dict[str, Any]]] = {
