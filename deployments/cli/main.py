@@ -13,6 +13,7 @@ from deployments.cli import again, config, doctor, environment, paths, results
 from deployments.cli.models import app as models_app
 from deployments.cli.progress import view
 from deployments.cli.running import apart, stoppable, told_plainly
+from deployments.cli.why import why_command
 from tasks.errors import BadInput
 from tasks.render.checking import plan_from
 
@@ -25,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(models_app, name="models")
+app.command(name="why")(why_command)
 
 SETTINGS_HELP = f"Settings, for `--set` and for the TOML file:\n\n{config.described()}"
 
