@@ -25,6 +25,7 @@ from tasks.media.records import Entry
 from tasks.media.store import ProcessingCache
 from tasks.media.usage import cpu_s
 from tasks.render.history import Asking
+from tasks.render.report import StepRecord
 from tasks.settings import EditSettings
 
 GPU = Path("/dev/nvidiactl")
@@ -56,16 +57,37 @@ def key_of(store: ProcessingCache, asked: Asked) -> Key:
     )
 
 
-def answer(store: ProcessingCache, asked: Asked) -> dict[str, Any] | None:
-    """Return the report of an edit whose film is there already, or can be copied; else none."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of an edit that was made before."""
+
+    report: dict[str, Any]
+    record: StepRecord
+    """Of the step that found it."""
+
+
+def answer(store: ProcessingCache, asked: Asked) -> Answer | None:
+    """Return the answer to an edit whose film is there already, or can be copied; else none."""
     started_s = time.monotonic()
     check_no_footage(asked.output, asked.videos)
-    entry = store.get(key_of(store, asked).digest, _is_answer)
+    key = key_of(store, asked)
+    entry = store.get(key.digest, _is_answer)
     if entry is None or not _lies_beside(store, asked, entry.value["beside"]):
         return None
     if not _is_in_place(store, asked.output, entry.value["film"]):
         return None
-    return _report(asked, entry.value["report"], time.monotonic() - started_s)
+    wall_s = time.monotonic() - started_s
+    report = _report(asked, entry.value["report"], wall_s)
+    record = StepRecord(
+        "edit",
+        "hit",
+        round(wall_s, 3),
+        key.digest,
+        key.fields,
+        entry.seconds,
+        report["summary"]["output_bytes"],
+    )
+    return Answer(report, record)
 
 
 def asking(

@@ -18,6 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from tasks.errors import FinecutError, Interrupted
 from tasks.keys import Key
 from tasks.media.store import ProcessingCache, open_store
+from tasks.media.upkeep import evict
 from tasks.media.usage import PeakMemory, cpu_s
 from tasks.render.history import Asking, run_document
 from tasks.render.report import StepRecord
@@ -146,7 +147,7 @@ class Run:
 
     @contextmanager
     def noted(self, asking: Asking) -> Iterator[None]:
-        """Keep the document of this run when the block ends, however it ends."""
+        """Keep the document of this run when the block ends, however it ends; then make room."""
         error = ""
         try:
             yield
@@ -161,6 +162,7 @@ class Run:
                 )
             with suppress(FinecutError, sqlite3.Error):  # what went wrong before is to be told
                 self.store.note_run(document)
+                evict(self.store)
 
     def all_warnings(self) -> list[str]:
         """Return the warnings of the run and of its store."""

@@ -19,22 +19,20 @@ def answered(
     preview: bool,
 ) -> dict[str, Any] | None:
     """Return the report of an edit that was made before; none where there is something to do."""
-    from tasks.answers import Asked, answer, asking, key_of
+    from tasks.answers import Asked, answer, asking
     from tasks.media.store import open_store
     from tasks.render.history import run_document
     from tasks.render.plan import preview as preview_settings
-    from tasks.render.report import StepRecord
     from tasks.run import run_id
 
     if preview:
         settings = settings.model_copy(update={"render": preview_settings(settings.render)})
     started_s, store = time.time(), open_store()
     asked = Asked(tuple(videos), output, artifacts, settings)
-    report = answer(store, asked)
-    if report is None:
+    found = answer(store, asked)
+    if found is None:
         return None
-    key, wall_s = key_of(store, asked), report["summary"]["wall_s"]
-    records = [StepRecord("edit", "hit", wall_s, key.digest, key.fields)]
     told = asking(store, videos, output, settings, preview=preview)
-    store.note_run(run_document(run_id(started_s), started_s, wall_s, told, records))
-    return report
+    wall_s = found.record.seconds
+    store.note_run(run_document(run_id(started_s), started_s, wall_s, told, [found.record]))
+    return found.report

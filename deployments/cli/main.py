@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from deployments.cli import again, config, doctor, environment, paths, results
+from deployments.cli.cache import app as cache_app
 from deployments.cli.models import app as models_app
 from deployments.cli.progress import view
 from deployments.cli.running import apart, stoppable, told_plainly
@@ -25,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(cache_app, name="cache")
 app.add_typer(models_app, name="models")
 app.command(name="why")(why_command)
 

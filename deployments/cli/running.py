@@ -42,6 +42,8 @@ def told_plainly(*, as_json: bool, verbose: bool) -> Iterator[None]:
     """Turn whatever goes wrong inside the block into one message and an exit code."""
     try:
         yield
+    except typer.Exit:  # a command that has said all and chosen its code
+        raise
     except (KeyboardInterrupt, typer.Abort):
         _leave(STOPPED, as_json)
     except FinecutError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tasks.settings import EditSettings
@@ -267,6 +267,8 @@ def summed(reasons: Sequence[StepReason]) -> tuple[StepReason, ...]:
     out = []
     for (step, state), members in groups.items():
         told = [change for member in members for change in member.why]
+        if len(members) > 1:  # how many lines of each chunk changed says nothing of all
+            told = [replace(each, text=each.text.partition(" (")[0]) for each in told]
         counts = Counter(change.text for change in told)
         first = {change.text: change for change in reversed(told)}
         why = tuple(
