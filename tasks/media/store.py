@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("finecut.store")
 
-LIMIT_BYTES = 20 << 30
+LIMIT_BYTES = 20_000_000_000
 """Room for the store unless `FINECUT_CACHE_LIMIT` says otherwise: some ten hours of film."""
 
 INDEX_BYTES = 1 << 40

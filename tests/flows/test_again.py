@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import random
 import shutil
@@ -14,12 +15,15 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 
+from deployments.cli.recompute import recompute
 from flows.edit import edit
 from tasks.errors import Missing
-from tasks.media import ffmpeg
+from tasks.keys import Key
+from tasks.media import ffmpeg, upkeep
 from tasks.media.store import ProcessingCache, open_store
 from tasks.settings import EditSettings
 from tests.flows.test_edit import FAST, SAMPLE
+from tests.media.test_store import FAULTS
 
 ANALYSIS = {"probe", "audio", "voice", "transcript", "faces"}
 
@@ -198,6 +202,47 @@ def test_eviction_during_a_run_never_breaks_it(
     assert len(gone) > 8
     assert report["ok"]
     assert digest(footage / "film.mp4") == digest(footage / "calm.mp4")
+
+
+def test_kept_results_are_computed_again_and_compared(talk: Path, footage: Path) -> None:
+    settings = changed(FAST, transcript={"enabled": False}, render={"height": 96})
+    edit([talk], footage / "film.mp4", None, settings)
+    store = open_store()
+    before = {record.key: record.made_s for record in store.records()}
+
+    found = recompute(store, 100)
+
+    assert {each["step"] for each in found} == (ANALYSIS - {"transcript"}) | {"sound", "chunk"}
+    assert all(each["same"] for each in found), found
+    assert {record.key: record.made_s for record in store.records()} == before
+
+    (lie,) = [record for record in store.records() if record.step == "voice"]
+    store.set(Key(lie.key, lie.fields, lie.footage), [[0.0, 1.0]])
+    (told,) = [each for each in recompute(store, 100) if each["step"] == "voice"]
+    assert (told["same"], told["why"]) == (False, "another value")
+
+    talk.unlink()
+    assert {each["same"] for each in recompute(store, 3)} == {None}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_spoiled_store_never_gives_another_film(talk: Path, footage: Path, seed: int) -> None:
+    settings = changed(
+        FAST, transcript={"enabled": False}, render={"height": 96, "min_chunk": 1, "max_chunk": 2}
+    )
+    film, chance = footage / "film.mp4", random.Random(seed)
+    edit([talk], film, None, settings)
+    whole = digest(film)
+    for damage in chance.sample(FAULTS, 4):
+        film.unlink()  # or the store would not be asked
+        blobs = sorted(path for _, path, _ in open_store().blob_files())
+        with contextlib.suppress(pytest.skip.Exception):  # whoever may read everything
+            damage(chance.choice(blobs))
+
+        edit([talk], film, None, settings)
+
+        assert digest(film) == whole, damage
+        assert upkeep.damage(open_store()) == {}
 
 
 CHANGES: dict[str, list[dict[str, Any]]] = {
