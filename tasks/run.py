@@ -17,6 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from tasks.errors import FinecutError, Interrupted
 from tasks.keys import Key
+from tasks.media.orphans import note_servers
 from tasks.media.store import ProcessingCache, open_store
 from tasks.media.upkeep import evict
 from tasks.media.usage import PeakMemory, cpu_s
@@ -102,6 +103,7 @@ class Run:
         self.hold = self.store.work_folder()
         """Links to the files that this run reads: nothing evicts them from under it."""
         weakref.finalize(self, shutil.rmtree, self.hold, ignore_errors=True)
+        note_servers(self.hold)
         self.started_unix_s = time.time()
         self.id = run_id(self.started_unix_s)
         self.footage = dict(footage)

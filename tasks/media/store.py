@@ -33,6 +33,7 @@ from tasks.media.blobs import Blob, Blobs, is_whole
 from tasks.media.files import is_left_over
 from tasks.media.lease import LEASE_S, leased
 from tasks.media.notes import Notes
+from tasks.media.orphans import end_servers
 from tasks.media.records import (
     SCHEMA,
     Entry,
@@ -393,6 +394,7 @@ class ProcessingCache(Notes):
         count = 0
         for folder in self._work.iterdir():
             if is_left_over(folder.name):
+                end_servers(folder)
                 shutil.rmtree(folder, ignore_errors=True)
                 count += 1
         return count

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from tasks.errors import BadInput, BadSettings, FinecutError
 from tasks.keys import step_key
 from tasks.media.files import check_writable, write_text, written_whole
+from tasks.media.orphans import SERVER, note_servers
 from tasks.media.store import ProcessingCache, open_store
 
 KEY = step_key("sound", inputs={"clips": [], "streams": {}, "rate": "25", "sound": {}})
@@ -216,6 +219,21 @@ def test_work_folders_of_dead_processes_are_swept(store: ProcessingCache) -> Non
     assert mine.is_dir()
     assert not dead.exists()
     assert elsewhere.is_dir()
+
+
+def test_the_server_of_a_killed_process_is_ended(store: ProcessingCache) -> None:
+    code = "import sys, time; print(sys.argv[1], flush=True); time.sleep(600)"
+    server = subprocess.Popen([sys.executable, "-c", code, SERVER], stdout=subprocess.PIPE)
+    assert server.stdout is not None and server.stdout.readline()
+    mine = store.work_folder()
+    note_servers(mine)
+    store.sweep()
+    assert server.poll() is None, "its process lives"
+
+    mine.rename(mine.parent / mine.name.replace(str(os.getpid()), "99999999", 1))
+    store.sweep()
+
+    assert server.wait(timeout=10) < 0
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
