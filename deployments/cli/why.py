@@ -14,7 +14,7 @@ from tasks.errors import BadInput
 
 if TYPE_CHECKING:
     from tasks.media.store import ProcessingCache
-    from tasks.render.why import StepReason
+    from tasks.render.why import Difference, StepReason
 
 COLOURS = {"hit": "green", "miss": "yellow", "degraded": "red"}
 LATEST = 5
@@ -30,7 +30,7 @@ def why_command(
     """Tell why each step of the last run of a video ran, or did not."""
     with told_plainly(as_json=as_json, verbose=False):
         from tasks.media.store import open_store
-        from tasks.render.why import explained, summed
+        from tasks.render.why import explained, settings_changed, summed
 
         store = open_store()
         runs = store.runs()
@@ -47,10 +47,12 @@ def why_command(
         if step is not None:
             reasons = _of_step(reasons, step)
         shown = reasons if step is not None else summed(reasons)
+        before = earlier[-1]["settings"] if earlier else run["settings"]
+        changed = settings_changed(before, run["settings"])
         if as_json:
-            results.print_json(_document(run, shown))
+            results.print_json(_document(run, changed, shown))
         else:
-            _print(run, shown)
+            _print(run, changed, shown)
 
 
 def _chosen(
@@ -83,18 +85,23 @@ def _names(run: Mapping[str, Any]) -> str:
     return ", ".join(Path(video["path"]).name for video in run["videos"])
 
 
-def _document(run: Mapping[str, Any], reasons: Sequence[StepReason]) -> dict[str, Any]:
+def _document(
+    run: Mapping[str, Any], changed: Sequence[Difference], reasons: Sequence[StepReason]
+) -> dict[str, Any]:
     from dataclasses import asdict
 
     told = ("id", "started_s", "wall_s", "videos", "output", "ok", "error")
     return {
         "ok": True,
         "run": {name: run[name] for name in told},
+        "changed": [asdict(change) for change in changed],
         "steps": [asdict(reason) for reason in reasons],
     }
 
 
-def _print(run: Mapping[str, Any], reasons: Sequence[StepReason]) -> None:
+def _print(
+    run: Mapping[str, Any], changed: Sequence[Difference], reasons: Sequence[StepReason]
+) -> None:
     from datetime import datetime
 
     from rich.console import Console
@@ -109,6 +116,8 @@ def _print(run: Mapping[str, Any], reasons: Sequence[StepReason]) -> None:
         f"{run['wall_s']:.1f} s{ended} [dim]{run['id']}[/]",
         soft_wrap=True,
     )
+    for change in changed:
+        console.print(f"since the run before: {escape(change.text)}", soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("step", "state", "seconds", "why"):
         table.add_column(name, justify="right" if name == "seconds" else "left")

@@ -86,6 +86,17 @@ def differences(old: Fields, new: Fields, noted: Noted) -> tuple[Difference, ...
     return tuple(found)
 
 
+def settings_changed(old: Fields, new: Fields) -> tuple[Difference, ...]:
+    """Return which settings two runs differ in, given each run's groups of settings."""
+    out = []
+    for group in dict.fromkeys([*new, *old]):
+        for field, before, after in _pairs(old.get(group, {}), new.get(group, {})):
+            name = f"{group}.{field}"
+            was, now = shown(name, before), shown(name, after)
+            out.append(Difference(name, was, now, f"{name} {was} → {now}"))
+    return tuple(out)
+
+
 def _pairs(old: Fields, new: Fields) -> list[tuple[str, Any, Any]]:
     names = list(dict.fromkeys([*new, *old]))
     return [(n, old.get(n), new.get(n)) for n in names if old.get(n) != new.get(n)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.render.why import differences, explained, nearest, shown, summed
+from tasks.render.why import differences, explained, nearest, settings_changed, shown, summed
 
 PLAIN: dict[str, Any] = {
     "step": "zoom",
@@ -51,6 +51,15 @@ def test_what_changed_is_told(part: str, name: str, old: Any, new: Any, text: st
     )
 
     assert [change.text for change in found] == [text]
+
+
+def test_changed_settings_are_told() -> None:
+    old = {"zoom": {"max": 1.15, "enabled": True}, "sound": {"track": None}}
+    new = {"zoom": {"max": 1.3, "enabled": True}, "sound": {"track": 1}}
+
+    told = [change.text for change in settings_changed(old, new)]
+
+    assert told == ["zoom.max 1.15 → 1.3", "sound.track none → 1"]
 
 
 def test_a_newer_step_is_told() -> None:
