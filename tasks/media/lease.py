@@ -21,6 +21,8 @@ from typing import Any
 import diskcache
 import psutil
 
+from tasks.media.index import Index
+
 LEASE_S = 15.0
 """How long a lease lasts that nobody renews: what others wait at most for a holder that is lost."""
 
@@ -31,7 +33,7 @@ LOOK_S = 0.1
 
 @contextmanager
 def leased(
-    index: diskcache.Cache,
+    index: Index,
     name: str,
     *,
     lease_s: float = LEASE_S,
@@ -48,7 +50,7 @@ def leased(
     """
     entry = f"lease:{name}"
     me = {"node": platform.node(), **_identity(os.getpid()), "token": secrets.token_hex(8)}
-    while not index.add(entry, me, expire=lease_s, retry=True):
+    while not index.add(entry, me, expire_s=lease_s):
         if cancelled():
             break
         if not _take_over(index, entry):
@@ -74,15 +76,15 @@ def _identity(pid: int) -> dict[str, Any]:
 
 
 def _renew(
-    index: diskcache.Cache, entry: str, me: dict[str, Any], lease_s: float, done: threading.Event
+    index: Index, entry: str, me: dict[str, Any], lease_s: float, done: threading.Event
 ) -> None:
     while not done.wait(min(RENEW_S, lease_s / 5)):
-        with suppress(sqlite3.Error, diskcache.Timeout), index.transact(retry=True):
+        with suppress(sqlite3.Error, diskcache.Timeout), index.transact():
             if index.get(entry) == me:
-                index.touch(entry, expire=lease_s)
+                index.touch(entry, expire_s=lease_s)
 
 
-def _take_over(index: diskcache.Cache, entry: str) -> bool:
+def _take_over(index: Index, entry: str) -> bool:
     """Remove a lease whose holder ran on this machine and is gone."""
     holder = index.get(entry)
     if not isinstance(holder, dict) or holder.get("node") != platform.node():
@@ -92,6 +94,6 @@ def _take_over(index: diskcache.Cache, entry: str) -> bool:
     return _drop(index, entry, holder)
 
 
-def _drop(index: diskcache.Cache, entry: str, holder: dict[str, Any]) -> bool:
-    with index.transact(retry=True):
+def _drop(index: Index, entry: str, holder: dict[str, Any]) -> bool:
+    with index.transact():
         return index.get(entry) == holder and bool(index.delete(entry))

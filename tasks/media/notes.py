@@ -12,6 +12,7 @@ from typing import Any
 import diskcache
 
 from tasks.media.digest import file_digest
+from tasks.media.index import Index
 from tasks.media.records import json_digest
 
 RUNS_KEPT = 200
@@ -20,7 +21,7 @@ RUNS_KEPT = 200
 class Notes:
     """The documents in an index: small, of this machine alone, and never evicted."""
 
-    def __init__(self, index: diskcache.Cache) -> None:
+    def __init__(self, index: Index) -> None:
         self._index = index
 
     def note(self, value: Any) -> str:
@@ -32,7 +33,7 @@ class Notes:
 
     def noted(self, digest: str) -> Any | None:
         """Return the JSON value of a digest, where it was noted."""
-        return self._index.get(f"noted:{digest}", retry=True)
+        return self._index.get(f"noted:{digest}")
 
     def note_film(self, digest: str, document: Mapping[str, Any]) -> None:
         """Keep what is known of a film, given by its digest, as one JSON document."""
@@ -40,28 +41,26 @@ class Notes:
 
     def film(self, digest: str) -> dict[str, Any] | None:
         """Return what is known of a film as one JSON document."""
-        found = self._index.get(f"film:{digest}", retry=True)
+        found = self._index.get(f"film:{digest}")
         return found if isinstance(found, dict) else None
 
     def note_run(self, document: Mapping[str, Any]) -> None:
         """Keep the document of a run; the oldest of too many goes."""
         self._index.set(f"run:{document['id']}", dict(document))
-        old = sorted(k for k in self._index.iterkeys() if str(k).startswith("run:"))[:-RUNS_KEPT]
+        old = sorted(k for k in self._index.names() if str(k).startswith("run:"))[:-RUNS_KEPT]
         with suppress(sqlite3.Error, diskcache.Timeout):
             for name in old:
                 self._index.delete(name)
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the documents of the runs that are known, newest first."""
-        names = sorted(
-            (k for k in self._index.iterkeys() if str(k).startswith("run:")), reverse=True
-        )
-        found = (self._index.get(name, retry=True) for name in names)
+        names = sorted((k for k in self._index.names() if str(k).startswith("run:")), reverse=True)
+        found = (self._index.get(name) for name in names)
         return [document for document in found if isinstance(document, dict)]
 
     def known_paths(self, digests: Iterable[str]) -> list[Path]:
         """Return where files were seen last, for those digests that were seen at all."""
-        found = (self._index.get(f"path:{digest}", retry=True) for digest in digests)
+        found = (self._index.get(f"path:{digest}") for digest in digests)
         return [Path(path) for path in found if isinstance(path, str)]
 
     def digest_of(self, path: Path) -> str:
@@ -75,7 +74,7 @@ class Notes:
         except OSError:
             return file_digest(path)
         seen = json.dumps([str(path.absolute()), stat.st_size, stat.st_mtime_ns, stat.st_ino])
-        known = self._index.get(f"digest:{seen}", retry=True)
+        known = self._index.get(f"digest:{seen}")
         if isinstance(known, str):
             return known
         digest = file_digest(path)

@@ -31,6 +31,7 @@ import platformdirs
 from tasks.errors import BadInput, BadSettings, FinecutError
 from tasks.media.blobs import Blob, Blobs, is_whole
 from tasks.media.files import is_left_over
+from tasks.media.index import Index
 from tasks.media.lease import LEASE_S, leased
 from tasks.media.notes import Notes
 from tasks.media.orphans import end_servers
@@ -52,9 +53,6 @@ log = logging.getLogger("finecut.store")
 
 LIMIT_BYTES = 20_000_000_000
 """Room for the store unless `FINECUT_CACHE_LIMIT` says otherwise: some ten hours of film."""
-
-INDEX_BYTES = 1 << 40
-"""The index never evicts by itself (diskcache would, silently, at 1 GB): `upkeep.evict` does."""
 
 LOCAL_STEPS = frozenset({"edit"})
 """Steps whose results speak of files on this machine, and are not shared."""
@@ -131,12 +129,7 @@ class ProcessingCache(Notes):
         try:
             self._blobs = Blobs(folder / "blobs")
             self._work.mkdir(parents=True, exist_ok=True)
-            index = diskcache.Cache(
-                str(folder / "index"),
-                disk=diskcache.JSONDisk,
-                size_limit=INDEX_BYTES,
-                eviction_policy="none",
-            )
+            index = Index(folder / "index", self._warn)
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
         super().__init__(index)
@@ -194,7 +187,7 @@ class ProcessingCache(Notes):
                 "made_s": time.time(),
             }
             record["check"] = check_of(record)
-            self._index.set(key.digest, record, retry=True)
+            self._index.set(key.digest, record)
             self._use(key.digest)
         except (OSError, sqlite3.Error, diskcache.Timeout) as error:
             raise self._unusable(error) from error
@@ -215,7 +208,7 @@ class ProcessingCache(Notes):
         self, key: str, validator: Callable[[Entry], bool] | None, hold: Path | None
     ) -> Entry | None:
         try:
-            stored = self._index.get(key, retry=True)
+            stored = self._index.get(key)
         except (OSError, sqlite3.Error, ValueError, diskcache.Timeout) as error:
             self._warn(f"the store's entry {key[:12]} cannot be read ({error}): made again")
             return None
@@ -267,7 +260,7 @@ class ProcessingCache(Notes):
                     if not self._shared.fetch(blob.digest, folder / blob.digest):
                         return False
                     self._blobs.keep(folder / blob.digest)
-            self._index.set(key, stored, retry=True)
+            self._index.set(key, stored)
         except SharedUnavailable as error:
             self._without_shared(error)
             return False
@@ -322,7 +315,7 @@ class ProcessingCache(Notes):
 
     def used_s(self, key: str) -> float:
         """Return when a result was made or read last, in unix time; 0 where that is not known."""
-        used = self._index.get(f"used:{key}", retry=True)
+        used = self._index.get(f"used:{key}")
         return float(used) if isinstance(used, int | float) else 0.0
 
     def remove(self, keys: Iterable[str], *, damaged: bool = False) -> int:
@@ -354,8 +347,8 @@ class ProcessingCache(Notes):
                         named[blob.digest] = blob.size_bytes
         with suppress(sqlite3.Error, diskcache.Timeout):
             for key in going:
-                self._index.delete(key, retry=True)
-                self._index.delete(f"used:{key}", retry=True)
+                self._index.delete(key)
+                self._index.delete(f"used:{key}")
         return sum(self._blobs.remove(digest) for digest in gone - set(named))
 
     def remove_file(self, digest: str) -> int:
@@ -370,11 +363,11 @@ class ProcessingCache(Notes):
         return self._blobs.files()
 
     def _keys(self) -> list[str]:
-        return [key for key in self._index.iterkeys() if isinstance(key, str) and is_digest(key)]
+        return [key for key in self._index.names() if isinstance(key, str) and is_digest(key)]
 
     def _record(self, key: str) -> Record | None:
         try:
-            return record_of(key, self._index.get(key, retry=True))
+            return record_of(key, self._index.get(key))
         except (OSError, sqlite3.Error, ValueError, diskcache.Timeout):
             return None
 

@@ -75,7 +75,7 @@ def test_nobody_waits_for_a_holder_that_was_killed(store: ProcessingCache, tmp_p
 
 def test_a_lease_that_nobody_renews_expires(store: ProcessingCache) -> None:
     far = {"node": "another machine", "pid": 1, "born_s": 0.0, "token": "x"}
-    store._index.set(f"lease:{KEY}", far, expire=1.0)
+    store._index.add(f"lease:{KEY}", far, expire_s=1.0)
     start_s = time.monotonic()
 
     with store.lease(KEY):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -104,6 +106,52 @@ def test_a_damaged_index_is_a_miss(store: ProcessingCache, tmp_path: Path) -> No
     assert store.get(KEY.digest) is None
     store._index.set("f" * 64, record)
     assert store.get("f" * 64) is None, "an entry under a key that is not its own"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_spoiled_database_costs_entries_and_nothing_else(
+    store: ProcessingCache, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    stored(store, tmp_path)
+    for number in range(60):
+        store.note_run({"id": str(number), "steps": [chance.random() for _ in range(20)]})
+    store._index._cache.close()
+    database = store.folder / "index" / "cache.db"
+    data = bytearray(database.read_bytes())
+    if seed == 0:
+        data = data[: len(data) // 2]
+    elif seed == 1:
+        data = bytearray(b"nonsense" * 500)
+    elif seed == 2:
+        data.clear()
+    else:
+        for _ in range(300):
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    for leftover in database.parent.glob("cache.db-*"):
+        leftover.unlink()
+    database.write_bytes(bytes(data))
+
+    again = ProcessingCache(store.folder)
+    found = again.get(KEY.digest)
+    assert found is None or found.value == VALUE
+    list(again.records()), again.runs(), again.broken()
+    assert stored(again, tmp_path).read_bytes() == DATA
+    third = ProcessingCache(store.folder).get(KEY.digest)
+    assert third is not None and third.value == VALUE
+
+
+def test_a_database_that_became_a_folder_is_begun_anew(
+    store: ProcessingCache, tmp_path: Path
+) -> None:
+    store._index._cache.close()
+    shutil.rmtree(store.folder / "index")
+    (store.folder / "index" / "cache.db").mkdir(parents=True)
+
+    again = ProcessingCache(store.folder)
+
+    assert stored(again, tmp_path).read_bytes() == DATA
+    assert any("begun anew" in warning for warning in again.warnings)
 
 
 def test_an_entry_of_another_version_is_a_miss_without_a_word(store: ProcessingCache) -> None:
