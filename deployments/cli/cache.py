@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.filesize import decimal
+from rich.markup import escape
 
 from deployments.cli import results
 from deployments.cli.running import told_plainly
@@ -19,12 +22,15 @@ if TYPE_CHECKING:
 
     from tasks.media.records import Record
     from tasks.media.store import ProcessingCache
-    from tasks.media.upkeep import Filter, Pruned
+    from tasks.media.upkeep import Damage, Filter, Pruned
 
 app = typer.Typer(help="What is kept, whether it is whole, and what may go.", no_args_is_help=True)
 
 UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 LONGEST = 50
+BESIDE = 64
+"""Characters that a list needs beside the video; a table of figures needs half."""
+NUMBERS = {"bytes", "entries", "hits", "misses", "rate", "made", "used", "took"}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 IsDry = Annotated[bool, typer.Option("--dry-run", help="Say what would go; remove nothing.")]
@@ -68,35 +74,26 @@ def list_(
         if as_json:
             results.print_json({"ok": True, "entries": lines})
             return
-        now_s = time.time()
         _table(
-            ("key", "step", "tier", "bytes", "made", "took", "video"),
-            [
-                (
-                    line["key"][:12],
-                    line["step"],
-                    line["tier"],
-                    size(line["bytes"]),
-                    f"{age(now_s - line['made_s'])} ago",
-                    f"{line['seconds']:.1f} s",
-                    ", ".join(Path(path).name for path in line["videos"]),
-                )
-                for line in lines[:limit]
-            ],
+            ("key", "step", "tier", "bytes", "made", "used", "took", "video"),
+            [_shown(line, time.time()) for line in lines[:limit]],
         )
         if len(lines) > limit:
             _console().print(f"… and {len(lines) - limit} more")
 
 
 @app.command()
-def show(video: Annotated[str, typer.Argument(help="A video, or its digest.")]) -> None:
+def show(
+    video: Annotated[str, typer.Argument(help="A video, or its digest.")],
+    as_json: AsJson = False,  # noqa: ARG001 - it is JSON in any case
+) -> None:
     """Print what is known of a video as one JSON document."""
     with told_plainly(as_json=True, verbose=False):
         store = _store()
-        document = store.film(_digest(store, video))
+        document = store.film(_film(store, video))
         if document is None:
             raise BadInput(f"nothing is known of {video}", f"finecut edit {video}")
-        results.print_json(document)
+        results.print_json({"ok": True, **document})
 
 
 @app.command()
@@ -112,25 +109,18 @@ def verify(
         from tasks.media import upkeep
 
         store = _store()
-        damaged = upkeep.damage(store)
+        found = upkeep.verify(store, is_dry=is_dry)
         compared: list[dict[str, Any]] = []
-        if not is_dry:
-            store.remove(damaged, damaged=True)
         if again:
             from deployments.cli.recompute import recompute
 
             compared = recompute(store, again)
-        told = {
-            "entries": sum(1 for _ in store.records()),
-            "damaged": [{"key": k, "step": s, "why": w} for k, (s, w) in damaged.items()],
-            "recomputed": compared,
-        }
-        is_bad = bool(damaged) or any(each["same"] is False for each in compared)
+        told = _verified(found, compared, is_dry=is_dry)
         if as_json:
-            results.print_json({"ok": not is_bad, **told})
+            results.print_json(told)
         else:
             _print_verified(told)
-        if is_bad:
+        if not told["ok"]:
             raise typer.Exit(VerificationFailed.exit_code)
 
 
@@ -145,9 +135,10 @@ def prune(
     """Remove the least recently used films and sounds above a limit, and what is left over."""
     with told_plainly(as_json=as_json, verbose=False):
         from tasks.media import upkeep
+        from tasks.media.store import parsed_size
 
         store = _store()
-        limit_bytes = store.limit_bytes if limit is None else _bytes(limit)
+        limit_bytes = store.limit_bytes if limit is None else parsed_size(limit, "--limit")
         _told(upkeep.prune(store, limit_bytes, is_dry=is_dry), as_json=as_json, is_dry=is_dry)
 
 
@@ -185,7 +176,12 @@ def _clear_legacy(folder: Path, *, as_json: bool, is_dry: bool) -> None:
     from tasks.media.store import default_folder
 
     found = legacy.left_overs(folder, default_folder())
-    freed_bytes = sum(each.size_bytes for each in found) if is_dry else legacy.remove(found)
+    freed_bytes = sum(each.size_bytes for each in found)
+    stays: list[Path] = []
+    if not is_dry:
+        freed_bytes, stays = legacy.remove(found)
+    if stays:
+        raise BadInput(f"cannot remove {stays[0]}", "the rest is gone; mend the permissions")
     if as_json:
         files = [{"path": str(f.path), "bytes": f.size_bytes, "why": f.why} for f in found]
         results.print_json(
@@ -193,10 +189,11 @@ def _clear_legacy(folder: Path, *, as_json: bool, is_dry: bool) -> None:
         )
         return
     _table(
-        ("file", "bytes", "what it is"), [(str(f.path), size(f.size_bytes), f.why) for f in found]
+        ("file", "bytes", "what it is"),
+        [(str(f.path), decimal(f.size_bytes), f.why) for f in found],
     )
     verb = "would be freed; --yes removes them" if is_dry else "freed"
-    _console().print(f"{len(found)} files, {size(freed_bytes)} {verb}")
+    _console().print(f"{len(found)} files, {decimal(freed_bytes)} {verb}")
 
 
 def _store() -> ProcessingCache:
@@ -205,10 +202,10 @@ def _store() -> ProcessingCache:
     return open_store()
 
 
-def _digest(store: ProcessingCache, video: str) -> str:
-    from tasks.media.records import is_digest
+def _film(store: ProcessingCache, video: str) -> str:
+    from tasks.media.upkeep import film_of
 
-    return video if is_digest(video) else store.digest_of(Path(video))
+    return film_of(store, video)
 
 
 def _filter(
@@ -225,7 +222,7 @@ def _filter(
         raise BadSettings(f"there is no step {step!r}", f"steps: {', '.join(STEPS)}")
     if tier is not None and tier not in (Tier.PERMANENT, Tier.CONDITIONAL):
         raise BadSettings(f"there is no tier {tier!r} that is kept", "permanent or conditional")
-    footage = None if video is None else _digest(store, video)
+    footage = None if video is None else _film(store, video)
     return Filter(step, tier, footage, None if older_than is None else _seconds(older_than))
 
 
@@ -234,15 +231,6 @@ def _seconds(text: str) -> float:
     if match is None:
         raise BadSettings(f"{text!r} is no length of time", "write 90min, 12h, 30d or 2w")
     return float(match[1]) * UNITS_S[match[2]]
-
-
-def _bytes(text: str) -> int:
-    from pydantic import ByteSize, TypeAdapter, ValidationError
-
-    try:
-        return int(TypeAdapter(ByteSize).validate_python(text))
-    except ValidationError as error:
-        raise BadSettings(f"{text!r} is no size", "write 20GB or 500MB") from error
 
 
 def _line(store: ProcessingCache, record: Record) -> dict[str, Any]:
@@ -260,72 +248,98 @@ def _line(store: ProcessingCache, record: Record) -> dict[str, Any]:
     }
 
 
-def size(size_bytes: float) -> str:
-    """Return a size for people: ``1.2 GB``."""
-    for unit in ("B", "kB", "MB"):
-        if size_bytes < 1000:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1000
-    return f"{size_bytes:.1f} GB"
+def _shown(line: Mapping[str, Any], now_s: float) -> tuple[str, ...]:
+    return (
+        line["key"][:8],
+        line["step"],
+        line["tier"],
+        decimal(line["bytes"]),
+        _age(now_s - line["made_s"]),
+        _age(now_s - max(line["used_s"], line["made_s"])),
+        f"{line['seconds']:.1f} s",
+        ", ".join(Path(path).name for path in line["videos"]),
+    )
 
 
-def age(age_s: float) -> str:
-    """Return an age for people: ``3 h``, ``12 d``."""
-    for unit, length_s in (("d", 86400), ("h", 3600), ("min", 60)):
-        if age_s >= length_s:
-            return f"{age_s / length_s:.0f} {unit}"
-    return f"{age_s:.0f} s"
+def _age(age_s: float) -> str:
+    for unit in ("d", "h", "min"):
+        if age_s >= UNITS_S[unit]:
+            return f"{age_s / UNITS_S[unit]:.0f} {unit}"
+    return f"{max(age_s, 0):.0f} s"
 
 
 def _told(pruned: Pruned, *, as_json: bool, is_dry: bool) -> None:
+    counts = dict(Counter(record.step for record in pruned.records))
     if as_json:
         results.print_json(
             {
                 "ok": True,
                 "dry_run": is_dry,
                 "entries": [{"key": r.key, "step": r.step} for r in pruned.records],
+                "steps": counts,
                 "orphans": list(pruned.orphans),
                 "broken": list(pruned.broken),
+                "work_folders": list(pruned.work_folders),
                 "freed_bytes": pruned.freed_bytes,
+                "left_bytes": pruned.left_bytes,
             }
         )
         return
-    counts: dict[str, int] = {}
-    for record in pruned.records:
-        counts[record.step] = counts.get(record.step, 0) + 1
     parts = [f"{count} {step}" for step, count in counts.items()]
     parts += [f"{len(pruned.orphans)} left over"] if pruned.orphans else []
     parts += [f"{len(pruned.broken)} broken or old"] if pruned.broken else []
+    parts += [f"{len(pruned.work_folders)} work folders"] if pruned.work_folders else []
     verb = "would go" if is_dry else "went"
-    _console().print(f"{', '.join(parts) or 'nothing'} {verb}, {size(pruned.freed_bytes)}")
+    freed, left = decimal(pruned.freed_bytes), decimal(pruned.left_bytes)
+    _console().print(f"{', '.join(parts) or 'nothing'} {verb}: {freed}; {left} stay")
 
 
 def _print_stats(found: Mapping[str, Any]) -> None:
     console = _console()
     console.print(
-        f"[bold]{size(found['files_bytes'])}[/] of {size(found['limit_bytes'])} in "
-        f"{found['entries']} entries, {found['folder']}",
+        f"[bold]{decimal(found['files_bytes'])}[/] of {decimal(found['limit_bytes'])} in "
+        f"{found['entries']} entries; {decimal(found['disk_bytes'])} on the disk in "
+        f"{escape(found['folder'])}",
         soft_wrap=True,
     )
     for title in ("steps", "tiers"):
-        rows = [(name, s["entries"], size(s["bytes"])) for name, s in found[title].items()]
+        rows = [(name, s["entries"], decimal(s["bytes"])) for name, s in found[title].items()]
         _table((title[:-1], "entries", "bytes"), rows)
-    rows = [(Path(v["path"]).name, v["entries"], size(v["bytes"])) for v in found["videos"]]
+    rows = [(Path(v["path"]).name, v["entries"], decimal(v["bytes"])) for v in found["videos"]]
     _table(("video", "entries", "bytes"), rows)
-    _table(
-        ("run", "hits", "misses", "rate", "saved", "took"),
-        [
-            (
-                run["id"],
-                run["hits"],
-                run["misses"],
-                "" if run["hit_rate"] is None else f"{run['hit_rate']:.0%}",
-                f"{run['saved_s']:.0f} s, {size(run['saved_bytes'])}",
-                f"{run['wall_s']:.1f} s",
-            )
-            for run in found["runs"]
-        ],
-    )
+    runs = [(run["id"], *_saved(run), f"{run['wall_s']:.1f} s") for run in found["runs"]]
+    if runs:
+        runs.append(("together", *_saved(found["together"]), ""))
+    _table(("run", "hits", "misses", "rate", "saved", "took"), runs)
+
+
+def _saved(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    rate = "" if run["hit_rate"] is None else f"{run['hit_rate']:.0%}"
+    saved = f"{run['saved_s']:.0f} s, {decimal(run['saved_bytes'])}"
+    return run["hits"], run["misses"], rate, saved
+
+
+def _verified(
+    found: Damage, compared: Sequence[Mapping[str, Any]], *, is_dry: bool
+) -> dict[str, Any]:
+    """Return what a check found, as JSON."""
+    differ = sum(each["same"] is False for each in compared)
+    told: dict[str, Any] = {
+        "ok": not found.records and not differ,
+        "dry_run": is_dry,
+        "entries": found.whole,
+        "damaged": [{"key": k, "step": s, "why": w} for k, (s, w) in found.records.items()],
+        "older": list(found.older),
+        "orphans": [{"digest": d, "bytes": size} for d, size in found.orphans.items()],
+        "recomputed": list(compared),
+    }
+    if not told["ok"]:
+        error = VerificationFailed(
+            f"{len(found.records)} results are damaged, {differ} differ when computed again",
+            "what is damaged is made again when it is needed",
+        )
+        told["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
+    return told
 
 
 def _print_verified(told: Mapping[str, Any]) -> None:
@@ -333,24 +347,35 @@ def _print_verified(told: Mapping[str, Any]) -> None:
     for each in told["damaged"]:
         console.print(f"[red]{each['step']} {each['key'][:12]}[/]: {each['why']}")
     for each in told["recomputed"]:
-        state = {True: "[green]the same[/]", False: f"[red]differs[/]: {each['why']}"}
-        shown = state.get(each["same"], f"[dim]not compared: {each['why']}[/]")
+        state = {True: "[green]the same[/]", False: f"[red]differs[/]: {escape(each['why'])}"}
+        shown = state.get(each["same"], f"[dim]not compared: {escape(each['why'])}[/]")
         console.print(f"{each['step']} {each['key'][:12]}: {shown}")
-    console.print(f"{told['entries']} entries are whole, {len(told['damaged'])} were damaged")
+    what = "found" if told["dry_run"] else "removed"
+    parts = [f"{told['entries']} entries are whole", f"{len(told['damaged'])} damaged {what}"]
+    parts += [f"{len(told['older'])} of another version"] if told["older"] else []
+    parts += [f"{len(told['orphans'])} left over {what}"] if told["orphans"] else []
+    console.print(", ".join(parts))
 
 
 def _table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    console = _console()
+    room = max(16, console.width - (BESIDE if "key" in columns else BESIDE // 2))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for column in columns:
-        is_number = column in ("bytes", "entries", "hits", "misses", "rate", "took")
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        is_whole = column == "file"  # a path that is to be removed is told in full
+        table.add_column(
+            column,
+            justify="right" if column in NUMBERS else "left",
+            overflow="fold" if is_whole else "ellipsis",
+            no_wrap=not is_whole,
+            max_width=room if column == "video" else None,
+        )
     for row in rows:
         table.add_row(*(escape(str(value)) for value in row))
     if table.row_count:
-        _console().print(table)
+        console.print(table)
 
 
 def _console() -> Console:

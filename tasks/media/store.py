@@ -14,6 +14,7 @@ import errno
 import logging
 import os
 import platform
+import re
 import secrets
 import shutil
 import sqlite3
@@ -82,21 +83,26 @@ def open_store() -> ProcessingCache:
         from tasks.media.shared import SharedTier
 
         shared = SharedTier(url)
-    return ProcessingCache(default_folder(), limit_bytes=_limit(), shared=shared)
+    limit = os.environ.get("FINECUT_CACHE_LIMIT")
+    limit_bytes = parsed_size(limit, "FINECUT_CACHE_LIMIT") if limit else LIMIT_BYTES
+    return ProcessingCache(default_folder(), limit_bytes=limit_bytes, shared=shared)
 
 
-def _limit() -> int:
+def parsed_size(text: str, name: str) -> int:
+    """Return the bytes that ``20GB`` or ``1.5GiB`` says.
+
+    Raises:
+        BadSettings: it is no size; says so of the setting `name`.
+    """
     from pydantic import ByteSize, TypeAdapter, ValidationError
 
-    text = os.environ.get("FINECUT_CACHE_LIMIT")
-    if not text:
-        return LIMIT_BYTES
+    slip = BadSettings(f"{name} is {text!r}, which is no size", "write 20GB or 500MB")
+    if not re.fullmatch(r"\d+(\.\d+)?\s*[A-Za-z]*", text.strip()):  # ByteSize stops at a comma
+        raise slip
     try:
         return int(TypeAdapter(ByteSize).validate_python(text))
     except ValidationError as error:
-        raise BadSettings(
-            f"FINECUT_CACHE_LIMIT is {text!r}, which is no size", "write 20GB or 500MB"
-        ) from error
+        raise slip from error
 
 
 class ProcessingCache(Notes):
@@ -303,6 +309,10 @@ class ProcessingCache(Notes):
     def broken(self) -> list[str]:
         """Return the keys of records that are damaged, or of another schema."""
         return [key for key in self._keys() if self._record(key) is None]
+
+    def older(self) -> list[str]:
+        """Return the keys of records that another version of finecut wrote."""
+        return [key for key in self._keys() if is_older(self._index.get(key))]
 
     def damaged(self, record: Record) -> str:
         """Return which of a record's files are not whole; empty where all are. Reads them."""

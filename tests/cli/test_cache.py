@@ -65,9 +65,40 @@ def test_verify_finds_what_is_damaged_and_removes_it(kept: ProcessingCache) -> N
     path.write_bytes(b"x")
 
     told = call("cache", "verify", "--dry-run", code=4)
+    assert (told["ok"], told["error"]["code"]) == (False, "verification_failed")
     assert [each["key"] for each in told["damaged"]] == [sound(0).digest]
     assert CliRunner().invoke(app, ["cache", "verify"]).exit_code == 4
     assert call("cache", "verify")["entries"] == 8
+
+
+def test_a_size_with_a_comma_is_refused_not_read_to_the_comma(kept: ProcessingCache) -> None:
+    for wrong in ("5,5GB", "5GB or so", "-1", "much", "5 parsecs"):
+        assert call("cache", "prune", "--limit", wrong, code=2)["ok"] is False
+    assert len(list(kept.records())) == 9
+
+
+def test_an_older_record_is_no_damage(kept: ProcessingCache) -> None:
+    kept._index.set(sound(0).digest, {"schema": "finecut/Entry.1"})
+
+    told = call("cache", "verify")
+
+    assert (told["ok"], told["damaged"], told["older"]) == (True, [], [sound(0).digest])
+
+
+def test_a_list_fits_80_columns(kept: ProcessingCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = Path(kept.folder / ("a long name of a talk" * 5))
+    film.write_text("film")
+    path = kept.work_folder() / "made"
+    path.write_text("made")
+    kept.set(sound(10, footage=kept.digest_of(film)), None, {"file": path})
+    monkeypatch.setenv("COLUMNS", "80")
+    for command, lines in (("list", 11), ("stats", 9)):
+        out = CliRunner().invoke(app, ["cache", command]).stdout.splitlines()
+        assert len(out) >= lines
+        assert max(map(len, out[1:])) <= 80
+    listed = CliRunner().invoke(app, ["cache", "list"]).stdout.splitlines()
+    assert len(listed) == 11, "a line each"
+    assert all("sound " in line or "audio " in line for line in listed[1:]), "the name gives way"
 
 
 def test_legacy_is_dry_unless_told(kept: ProcessingCache, tmp_path: Path) -> None:
@@ -87,9 +118,9 @@ def test_show_prints_a_film(kept: ProcessingCache, tmp_path: Path) -> None:
     film.write_text("film")
     kept.note_film(kept.digest_of(film), {"duration_s": 3.0})
 
-    result = CliRunner().invoke(app, ["cache", "show", str(film)])
-
-    assert json.loads(result.stdout) == {"duration_s": 3.0}
+    for arguments in ([str(film)], [str(film), "--json"]):
+        result = CliRunner().invoke(app, ["cache", "show", *arguments])
+        assert json.loads(result.stdout) == {"ok": True, "duration_s": 3.0}
     assert CliRunner().invoke(app, ["cache", "show", "ab" * 32]).exit_code == 2
 
 

@@ -229,9 +229,10 @@ def test_limits_are_sizes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setenv("FINECUT_CACHE", str(tmp_path))
     monkeypatch.setenv("FINECUT_CACHE_LIMIT", "2GB")
     assert open_store().limit_bytes == 2_000_000_000
-    monkeypatch.setenv("FINECUT_CACHE_LIMIT", "much")
-    with pytest.raises(BadSettings, match="FINECUT_CACHE_LIMIT"):
-        open_store()
+    for wrong in ("much", "5,5GB", "-1", "5 GB or so"):
+        monkeypatch.setenv("FINECUT_CACHE_LIMIT", wrong)
+        with pytest.raises(BadSettings, match="FINECUT_CACHE_LIMIT"):
+            open_store()
 
 
 def test_a_store_that_cannot_be_made_says_so(tmp_path: Path) -> None:

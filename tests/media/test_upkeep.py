@@ -1,4 +1,4 @@
-"""Upkeep: what is evicted, what is found damaged, and what older scripts left."""
+"""Upkeep: what is evicted, what is found damaged, and what goes on request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tasks.errors import BadInput
 from tasks.keys import Key, step_key
-from tasks.media import legacy, upkeep
+from tasks.media import upkeep
 from tasks.media.store import ProcessingCache
 
 SIZE = 1000
@@ -91,15 +91,88 @@ def test_what_is_left_over_goes_once_it_is_old(store: ProcessingCache) -> None:
     assert not path.exists()
 
 
-def test_damage_is_found(store: ProcessingCache) -> None:
-    filled(store)
-    (record,) = [r for r in store.records() if r.key == sound(0).digest]
+def damage(store: ProcessingCache, key: Key) -> Path:
+    """Write into the file of a result, and return where that lies."""
+    (record,) = [r for r in store.records() if r.key == key.digest]
     path = store.blob_path(record.blobs["file"].digest)
     path.chmod(0o644)
     path.write_bytes(b"x")
+    return path
+
+
+def test_damage_is_found_and_removed(store: ProcessingCache) -> None:
+    filled(store)
+    path = damage(store, sound(0))
+    store._index.set(sound(1).digest, {**store._index.get(sound(1).digest), "value": 1})
+
+    for is_dry in (True, False):
+        found = upkeep.verify(store, is_dry=is_dry)
+        assert found.whole == 7
+        assert found.records == {
+            sound(0).digest: ("sound", "not whole: file"),
+            sound(1).digest: ("", "the record is damaged"),
+        }
+        assert path.exists() == is_dry
+    assert upkeep.verify(store, is_dry=False).records == {}
+    assert len(kept(store)) == 7
+
+
+def test_records_of_another_version_are_no_damage(store: ProcessingCache) -> None:
+    filled(store)
     store._index.set(sound(1).digest, {"schema": "finecut/Entry.1"})
 
-    assert set(upkeep.damage(store)) == {sound(0).digest, sound(1).digest}
+    found = upkeep.verify(store, is_dry=False)
+
+    assert (found.records, found.older, found.whole) == ({}, (sound(1).digest,), 8)
+    assert store.broken() == [sound(1).digest], "that version may still be in use"
+    assert upkeep.prune(store, 1 << 30, is_dry=False).broken == (sound(1).digest,)
+    assert store.broken() == []
+
+
+def test_what_is_evicted_during_a_check_is_no_damage(store: ProcessingCache) -> None:
+    filled(store)
+    whole = store.damaged
+
+    def gone_meanwhile(record):
+        store.remove([record.key])
+        return whole(record)
+
+    store.damaged = gone_meanwhile
+
+    assert upkeep.verify(store, is_dry=False).records == {}
+
+
+def test_foreign_files_in_the_store_are_left_alone(store: ProcessingCache) -> None:
+    filled(store)
+    foreign = store.folder / "blobs" / "ab" / "notes.txt"
+    misplaced = store.folder / "blobs" / "ab" / ("cd" * 32)
+    foreign.parent.mkdir(exist_ok=True)
+    for path in (foreign, misplaced):
+        path.write_text("x")
+        os.utime(path, (1, 1))
+
+    assert upkeep.clear(store, upkeep.Filter(), is_dry=False).orphans == ()
+    assert foreign.exists() and misplaced.exists()
+
+
+def test_clearing_everything_takes_what_is_broken_and_left_over_too(store: ProcessingCache) -> None:
+    filled(store)
+    lost = damage(store, sound(0))
+    store._index.set(sound(0).digest, "nonsense")
+    os.utime(lost, (1, 1))
+    dead = store.folder / "work" / store.work_folder().name.replace(str(os.getpid()), "99999999", 1)
+    dead.mkdir()
+
+    told = upkeep.clear(store, upkeep.Filter(), is_dry=True)
+    assert dead.is_dir() and lost.exists() and len(kept(store)) == 8
+    done = upkeep.clear(store, upkeep.Filter(), is_dry=False)
+
+    assert done == told
+    assert (len(done.records), done.orphans, done.broken) == (8, (lost.name,), (sound(0).digest,))
+    assert done.work_folders == (dead.name,)
+    assert (done.freed_bytes, done.left_bytes) == (8 * SIZE + 1, 0)
+    assert list(store.blob_files()) == []
+    assert kept(store) == set() and store.broken() == [] and not dead.exists()
 
 
 def test_clearing_by_step_tier_film_and_age(store: ProcessingCache) -> None:
@@ -137,48 +210,26 @@ def test_stats_add_up(store: ProcessingCache) -> None:
     assert found["videos"][0]["entries"] == 9
     assert found["runs"][0]["hit_rate"] == 0.5
     assert (found["runs"][0]["saved_s"], found["runs"][0]["saved_bytes"]) == (4.0, SIZE)
+    assert found["together"] == {
+        "hits": 1,
+        "misses": 1,
+        "hit_rate": 0.5,
+        "saved_s": 4.0,
+        "saved_bytes": SIZE,
+    }
+    on_disk = sum(p.lstat().st_size for p in store.folder.rglob("*") if p.is_file())
+    assert found["disk_bytes"] == on_disk > 9 * SIZE
 
 
-LEFT = [
-    "talkTEMP_MPY_wvf_snd.mp3",
-    "temp-audio.m4a",
-    "temp_cut.mp4",
-    "step2_temp.mp4",
-    "concat_list.txt",
-    "ffmpeg2pass-0.log.mbtree",
-    ".cache/faces.pkl",
-    "video_cache/cache.db",
-    "video_cache/1f.val",
-    "cache/talk_transcript.json",
-]
-STAYS = [
-    "talk.mp4",
-    "template.mp4",
-    "temperature.wav",
-    "attempt.mp4",
-    "notes.txt",
-    "model.pkl",
-    "cache/picture.jpg",
-    "list.txt",
-]
+def test_a_film_that_is_gone_is_known_by_its_path(store: ProcessingCache, tmp_path: Path) -> None:
+    film = tmp_path / "talk.mp4"
+    film.write_text("film")
+    digest = store.digest_of(film)
+    run = {"id": "1", "videos": [{"path": str(film), "digest": digest}]}
+    store.note_run(run)
+    film.unlink()
 
-
-def test_what_older_scripts_left_is_found_and_nothing_else(
-    store: ProcessingCache, tmp_path: Path
-) -> None:
-    filled(store)
-    for name in [*LEFT, *STAYS]:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("data")
-    (tmp_path / "tmp_link.mp4").symlink_to(tmp_path / "talk.mp4")
-    (tmp_path / "elsewhere_cache").symlink_to(tmp_path / ".cache")
-
-    found = legacy.left_overs(tmp_path, store.folder)
-
-    names = {str(each.path.relative_to(tmp_path.resolve())) for each in found}
-    assert names == set(LEFT)
-    assert legacy.remove(found) == 4 * len(names)
-    assert all((tmp_path / name).exists() for name in STAYS)
-    assert len(kept(store)) == 9
-    with pytest.raises(BadInput, match="is no folder"):
-        legacy.left_overs(tmp_path / "none", store.folder)
+    assert upkeep.film_of(store, str(film)) == digest
+    assert upkeep.film_of(store, digest) == digest
+    with pytest.raises(BadInput, match="no such file"):
+        upkeep.film_of(store, str(tmp_path / "other.mp4"))
