@@ -16,6 +16,7 @@ import av
 import pytest
 
 from tasks.errors import BadInput, FinecutError, ToolFailed
+from tasks.keys import step_key
 from tasks.media import ffmpeg
 from tasks.media.containers import opened
 from tasks.media.files import check_writable, write_text, written_whole
@@ -339,7 +340,7 @@ def test_a_full_disk_is_told_plainly_by_files_and_store(tiny_disk):
     assert caught.value.exit_code == 1
     assert not list(tiny_disk.glob("*.json")) and not list(tiny_disk.glob(".part*"))
     with pytest.raises(FinecutError, match="disk of the store is full") as caught:
-        store.set("key", "x" * 200_000)
+        store.set(step_key("voice", inputs={"audio": "ab"}), "x" * 200_000)
     assert caught.value.exit_code == 1
 
 
