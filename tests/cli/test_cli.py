@@ -167,3 +167,11 @@ def test_without_a_home_prefect_is_given_one_in_the_store(tmp_path, monkeypatch)
     os.environ.update(HOME=str(tmp_path / "file" / "home"), FINECUT_CACHE=str(tmp_path / "store"))
     environment.prepare(verbose=False)
     assert os.environ["PREFECT_HOME"] == str(tmp_path / "store" / "prefect")
+
+
+def test_a_command_may_choose_its_own_exit_code(capsys):
+    with pytest.raises(typer.Exit) as caught, told_plainly(as_json=False, verbose=False):
+        raise typer.Exit(3)
+
+    assert caught.value.exit_code == 3
+    assert capsys.readouterr() == ("", "")
