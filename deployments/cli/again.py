@@ -29,6 +29,7 @@ def answered(
         settings = settings.model_copy(update={"render": preview_settings(settings.render)})
     started_s, store = time.time(), open_store()
     asked = Asked(tuple(videos), output, artifacts, settings)
+    store.sweep()
     found = answer(store, asked)
     if found is None:
         return None
