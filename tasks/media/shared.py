@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,15 +23,14 @@ from tasks.media.records import is_digest
 
 log = logging.getLogger("finecut.store")
 
-EXTRAS = {"s3": "pip install 'finecut[s3]'"}
-READ_ONLY = ("http", "https", "data", "github", "git")
+BUCKETS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")
+"""Schemes where an object appears whole or not at all; beside them only folders are used."""
 
-OPTIONS: dict[str, dict[str, Any]] = {
-    # A server that is not there must not hold up a film for minutes.
-    "s3": {
-        "config_kwargs": {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 2}}
-    }
-}
+S3 = ("s3", "s3a")
+S3_TIMES_S = {"connect_timeout": 5, "read_timeout": 30}
+"""A server that is not there, or does not answer, must not hold up a film for minutes."""
+
+HINT = "write file:///mnt/team/finecut (three slashes) or s3://bucket/finecut"
 
 BLOCK_BYTES = 4 << 20
 
@@ -44,8 +43,8 @@ class SharedTier:
     """Records and files at a URL; safe for several threads and machines at once.
 
     Args:
-        url: ``file:///mnt/team/finecut``, ``s3://bucket/finecut``, or what else fsspec can write
-            to. Keys and the address of an S3 server come from the environment (``AWS_…``).
+        url: ``file:///mnt/team/finecut``, ``s3://bucket/finecut``, or what else bucket fsspec
+            knows. Keys and the address of an S3 server come from the environment (``AWS_…``).
 
     Raises:
         BadSettings: the URL names no place that can be written to.
@@ -54,25 +53,22 @@ class SharedTier:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        scheme, mark, rest = url.partition("://")
-        if not mark or not rest.strip("/") or scheme in READ_ONLY:
-            raise BadSettings(
-                f"FINECUT_SHARED_CACHE is {url!r}, where nothing can be kept",
-                "write file:///mnt/team/finecut or s3://bucket/finecut",
-            )
-        try:
-            self._files, self._root = fsspec.core.url_to_fs(
-                url, use_listings_cache=False, skip_instance_cache=True, **OPTIONS.get(scheme, {})
-            )
-        except ImportError as error:
-            hint = EXTRAS.get(scheme, f"install the package that fsspec needs for {scheme}://")
-            raise Missing(f"{url} needs a package that is not installed: {error}", hint) from error
-        except ValueError as error:
-            raise BadSettings(
-                f"FINECUT_SHARED_CACHE is {url!r}: {error}",
-                "write file:///mnt/team/finecut or s3://bucket/finecut",
-            ) from error
+        scheme, _, rest = url.partition("://")
         self._is_folder = scheme == "file"
+        is_named = bool(rest.strip("/")) and rest.startswith("/") == self._is_folder
+        if not is_named or not (self._is_folder or scheme in BUCKETS):
+            raise BadSettings(f"FINECUT_SHARED_CACHE is {url!r}, where nothing can be kept", HINT)
+        try:
+            kind = fsspec.get_filesystem_class(scheme)
+        except ImportError as error:
+            package = "pip install 'finecut[s3]'"
+            hint = package if scheme in S3 else f"install what fsspec needs for {scheme}://"
+            raise Missing(f"{url} needs a package that is not installed: {error}", hint) from error
+        self._scheme = scheme
+        self._root = kind._strip_protocol(url).rstrip("/")  # noqa: SLF001 - what url_to_fs does
+        self._lock = threading.Lock()
+        self._backend: Any = None
+        self._is_root_there = False
 
     def read(self, key: str) -> dict[str, Any] | None:
         """Return a record, or none where it is absent or no JSON.
@@ -89,10 +85,12 @@ class SharedTier:
                 return None
         try:
             record = json.loads(data)
-        except ValueError:
-            log.warning("the shared entry %s is damaged: made again", key[:12])
-            return None
-        return record if isinstance(record, dict) else None
+        except (ValueError, RecursionError):  # the latter: thousands of brackets
+            record = None
+        if isinstance(record, dict):
+            return record
+        log.warning("the shared entry %s is damaged: made again", key[:12])
+        return None
 
     def write(self, key: str, record: Mapping[str, Any]) -> None:
         """Write a record, whole.
@@ -106,23 +104,31 @@ class SharedTier:
             self._files.pipe_file(part, data)
 
     def fetch(self, digest: str, target: Path) -> bool:
-        """Copy a file to `target`; return whether it is there and whole.
+        """Copy a file to `target`; return whether it is there and whole. Else nothing is left.
 
         Raises:
             SharedUnavailable: the place cannot be reached or read.
+            OSError: `target` cannot be written.
         """
         path = self._path("blobs", digest)
         with self._reaching():
             try:
-                with self._files.open(path, "rb") as source, target.open("wb") as copy:
-                    shutil.copyfileobj(source, copy, BLOCK_BYTES)
+                source = self._files.open(path, "rb")
             except FileNotFoundError:
                 return False
-        if is_whole(target, digest):
-            return True
-        log.warning("the shared file %s is damaged: made again", digest[:12])
-        target.unlink(missing_ok=True)
-        return False
+        is_good = False
+        try:
+            with source, target.open("wb") as copy:
+                for piece in self._pieces(source):
+                    copy.write(piece)
+            is_good = is_whole(target, digest)
+        finally:
+            if not is_good:
+                with suppress(OSError):
+                    target.unlink(missing_ok=True)
+        if not is_good:
+            log.warning("the shared file %s is damaged: made again", digest[:12])
+        return is_good
 
     def keep(self, digest: str, path: Path) -> None:
         """Copy a file there, unless it is there with that size.
@@ -131,15 +137,45 @@ class SharedTier:
             SharedUnavailable: it cannot be written.
             OSError: the file at hand cannot be read.
         """
+        if not path.is_file():
+            raise FileNotFoundError(path)
         target, size_bytes = self._path("blobs", digest), path.stat().st_size
-        with path.open("rb") as source, self._reaching():
-            try:
-                if self._files.info(target)["size"] == size_bytes:
+        try:
+            with self._reaching():
+                if self._size_bytes(target) == size_bytes:
                     return
-            except FileNotFoundError:
-                pass
-            with self._whole(target) as part, self._files.open(part, "wb") as copy:
-                shutil.copyfileobj(source, copy, BLOCK_BYTES)
+                with self._whole(target) as part:
+                    self._files.put_file(str(path), part)
+        except SharedUnavailable:
+            path.stat()  # evicted meanwhile: no fault of the shared tier
+            raise
+
+    @property
+    def _files(self) -> Any:
+        """Return the backend; made when first used, as some reach for their server at once."""
+        with self._lock:
+            if self._backend is None:
+                options: dict[str, Any] = {}
+                if self._scheme in S3:
+                    config = {**S3_TIMES_S, "retries": {"total_max_attempts": 2}}
+                    options = {"config_kwargs": config, "max_concurrency": 1}
+                self._backend, _ = fsspec.core.url_to_fs(
+                    self.url, use_listings_cache=False, skip_instance_cache=True, **options
+                )
+                if self._scheme in S3:
+                    self._backend.retries = 1  # its 5 times 5 come on top of those of botocore
+            return self._backend
+
+    def _size_bytes(self, path: str) -> int | None:
+        try:
+            return int(self._files.info(path)["size"])
+        except FileNotFoundError:
+            return None
+
+    def _pieces(self, source: Any) -> Iterator[bytes]:
+        with self._reaching():
+            while piece := source.read(BLOCK_BYTES):
+                yield piece
 
     def _path(self, kind: str, digest: str, suffix: str = "") -> str:
         if not is_digest(digest):
@@ -148,11 +184,14 @@ class SharedTier:
 
     def _check_root(self) -> None:
         """Tell a bucket or mount that is not there from an entry that is not there."""
+        if self._is_root_there:
+            return
         top = self._root if self._is_folder else self._root.partition("/")[0]
         if self._is_folder:
             self._files.makedirs(top, exist_ok=True)
         elif not self._files.exists(top):
             raise SharedUnavailable(f"there is no {top}")
+        self._is_root_there = True
 
     @contextmanager
     def _whole(self, target: str) -> Iterator[str]:
