@@ -369,6 +369,8 @@ def test_a_bucket_that_is_not_there_is_told(
     put(store, tmp_path)
 
     assert len(store.warnings) == 1
+    with pytest.raises(SharedUnavailable, match="there is no no-such-bucket"):
+        SharedTier("s3://no-such-bucket/finecut").read(KEY.digest)
 
 
 @pytest.mark.parametrize(
