@@ -49,7 +49,7 @@ bench: $(DEV) ## measure speed and memory
 	$(BIN)/finecut models fetch
 	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -o python_functions='bench_*' -o timeout=0 -s $(PYTEST_ARGS)
 
-soak: $(DEV) ## kill runs, spoil stores: takes half an hour
+soak: $(DEV) ## kill twenty runs at random instants: takes a quarter of an hour
 	$(BIN)/finecut models fetch --all
 	$(BIN)/python -m pytest tests/soak -o python_files='soak_*.py' -o python_functions='soak_*' -s $(PYTEST_ARGS)
 
