@@ -13,13 +13,13 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.analyze import analyze
 from flows.render import render
 from tasks.answer_edit import answer_edit, remember_edit
-from tasks.answers import Asked, asking
+from tasks.answers import EditRequest, run_request
 from tasks.build_timeline import build_timeline
 from tasks.find_footage import find_footage
 from tasks.plan_render import Decided, plan_render
 from tasks.render.checking import plan_from
-from tasks.render.history import Asking
-from tasks.render.plan import preview as preview_settings
+from tasks.render.history import RunRequest
+from tasks.render.plan import settings_of
 from tasks.run import Held, Run
 from tasks.settings import EditSettings
 from tasks.write_report import Beside, Rendered, write_report
@@ -65,13 +65,12 @@ def edit(
     Returns:
         The report, as ``--json`` prints it.
     """
-    if preview:
-        settings = settings.model_copy(update={"render": preview_settings(settings.render)})
+    settings = settings_of(settings, is_preview=preview)
     run = Run({})
-    with run.noted(asking(run.store, videos, output, settings, preview=preview)):
+    with run.noted(run_request(run.store, videos, output, settings, preview=preview)):
         if output is None:
             return _edited(run, videos, None, artifacts, settings, plan)
-        asked = Held(Asked(tuple(videos), output, artifacts, settings))
+        asked = Held(EditRequest(tuple(videos), output, artifacts, settings))
         report = answer_edit.submit(run, asked).result().value
         if report is None:
             report = _edited(run, videos, output, artifacts, settings, plan)
@@ -124,7 +123,7 @@ def render_document(
     run = Run({})
     planned = plan_from(document)
     sources = tuple((source.name, source.digest) for source in planned.sources)
-    with run.noted(Asking(sources, str(output), {})):
+    with run.noted(RunRequest(sources, str(output), {})):
         find_footage.submit(run, Held(planned), roots, output).result()
         rendered = render(run, planned, output)
         beside = Beside(output, artifacts, ())

@@ -8,16 +8,17 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed
 
-from tasks.answers import Asked, answer, remember
-from tasks.caching import STEP
+from tasks.answers import EditRequest, answer, key_of, remember
+from tasks.caching import NEVER_STORED
 from tasks.render.report import report_markdown
 from tasks.run import Held, Run
 
 
-@task(name="edit", **STEP)
-def answer_edit(run: Run, held: Held[Asked]) -> Held[dict[str, Any] | None]:
+@task(name="edit", **NEVER_STORED)
+def answer_edit(run: Run, held: Held[EditRequest]) -> Held[dict[str, Any] | None]:
     """Return the report of an edit that was made before; none where there is something to do."""
-    found = answer(run.store, held.value)
+    held.key = key_of(run.store, held.value)
+    found = answer(run.store, held.value, held.key)
     if found is None:
         return Held(None)
     run.record(found.record)
@@ -27,8 +28,9 @@ def answer_edit(run: Run, held: Held[Asked]) -> Held[dict[str, Any] | None]:
     return Completed(data=Held(found.report), name="Cached")  # type: ignore[return-value]
 
 
-@task(name="remember", **STEP)
-def remember_edit(run: Run, held: Held[Asked], held_report: Held[dict[str, Any]]) -> None:
+@task(name="remember", **NEVER_STORED)
+def remember_edit(run: Run, held: Held[EditRequest], held_report: Held[dict[str, Any]]) -> None:
     """Keep the answer to an edit, unless something was left out of it."""
+    assert held.key is not None
     if not any(record.state == "degraded" for record in run.records):
-        remember(run.store, held.value, held_report.value)
+        remember(run.store, held.value, held.key, held_report.value)

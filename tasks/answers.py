@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import BadInput, FinecutError
-from tasks.keys import STEPS, Key, Tier, edit_key
-from tasks.media import catalog, models
+from tasks.keys import STEPS, Key, edit_key
+from tasks.media import catalog, fonts, models
 from tasks.media.files import check_no_footage, written_whole
-from tasks.media.records import Entry
+from tasks.media.records import Entry, Tier
 from tasks.media.store import ProcessingCache
 from tasks.media.usage import cpu_s
-from tasks.render.history import Asking
+from tasks.render.history import RunRequest, run_document
 from tasks.render.report import StepRecord
+from tasks.run import run_id
 from tasks.settings import EditSettings
 
 GPU = Path("/dev/nvidiactl")
@@ -33,7 +34,7 @@ GPU = Path("/dev/nvidiactl")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EditRequest:
     """An edit as it is asked for."""
 
     videos: tuple[Path, ...]
@@ -43,7 +44,7 @@ class Asked:
     settings: EditSettings
 
 
-def key_of(store: ProcessingCache, asked: Asked) -> Key:
+def key_of(store: ProcessingCache, asked: EditRequest) -> Key:
     """Return the key of an edit.
 
     Raises:
@@ -66,11 +67,14 @@ class Answer:
     """Of the step that found it."""
 
 
-def answer(store: ProcessingCache, asked: Asked) -> Answer | None:
-    """Return the answer to an edit whose film is there already, or can be copied; else none."""
+def answer(store: ProcessingCache, asked: EditRequest, key: Key) -> Answer | None:
+    """Return the answer to an edit whose film is there already, or can be copied; else none.
+
+    Raises:
+        BadInput: the output is footage.
+    """
     started_s = time.monotonic()
     check_no_footage(asked.output, asked.videos)
-    key = key_of(store, asked)
     entry = store.get(key.digest, _is_answer)
     if entry is None or not _lies_beside(store, asked, entry.value["beside"]):
         return None
@@ -90,14 +94,31 @@ def answer(store: ProcessingCache, asked: Asked) -> Answer | None:
     return Answer(report, record)
 
 
-def asking(
+def answered(store: ProcessingCache, asked: EditRequest, *, preview: bool) -> dict[str, Any] | None:
+    """Return the report of an edit that was made before, as a run of its own; else none.
+
+    Raises:
+        BadInput: a file is missing or cannot be read, or the output is footage.
+    """
+    started_unix_s = time.time()
+    store.sweep()
+    found = answer(store, asked, key_of(store, asked))
+    if found is None:
+        return None
+    request = run_request(store, asked.videos, asked.output, asked.settings, preview=preview)
+    wall_s, run = found.record.seconds, run_id(started_unix_s)
+    store.note_run(run_document(run, started_unix_s, wall_s, request, [found.record]))
+    return found.report
+
+
+def run_request(
     store: ProcessingCache,
     videos: Sequence[Path],
     output: Path | None,
     settings: EditSettings,
     *,
     preview: bool,
-) -> Asking:
+) -> RunRequest:
     """Return what a run is asked for, as its document tells it."""
     named = []
     for video in videos:
@@ -107,23 +128,38 @@ def asking(
             digest = ""
         named.append((str(video), digest))
     told = str(output) if output else None
-    return Asking(tuple(named), told, settings.model_dump(mode="json"), preview)
+    return RunRequest(tuple(named), told, settings.model_dump(mode="json"), preview)
 
 
-def remember(store: ProcessingCache, asked: Asked, report: Mapping[str, Any]) -> None:
-    """Keep the answer to an edit that was just made, and whose checks passed."""
+def remember(
+    store: ProcessingCache, asked: EditRequest, key: Key, report: Mapping[str, Any]
+) -> None:
+    """Keep the answer to an edit that was just made, and whose checks passed.
+
+    Args:
+        store: where to.
+        asked: the edit.
+        key: as it was when the edit began.
+        report: of the run.
+    """
+    if [source["digest"] for source in report["sources"]] != list(key.footage):
+        return  # the footage was another one by the time it was looked into
     beside = {
         kind: [Path(path).name, store.digest_of(Path(path))]
         for kind, path in report["artifacts"].items()
     }
     film = store.digest_of(asked.output)
     value = {"film": film, "beside": beside, "report": dict(report)}
-    store.set(key_of(store, asked), value, seconds=report["summary"]["wall_s"])
+    store.set(key, value, seconds=report["summary"]["wall_s"])
 
 
 def _machine(store: ProcessingCache, settings: EditSettings) -> dict[str, str]:
     """Return what a film depends on besides the packages, as far as it is known at no cost."""
-    tools = {"gpu": str(GPU.exists()), "faces": models.sha256_of(models.FACES)}
+    tools = {
+        "gpu": str(GPU.exists()),
+        "faces": models.sha256_of(models.FACES),
+        "fonts": f"{fonts.digest()} {fonts.machine_digest()}",
+    }
     ffmpeg = os.environ.get("FINECUT_FFMPEG")
     tools["ffmpeg"] = store.digest_of(Path(ffmpeg)) if ffmpeg else version("imageio-ffmpeg")
     own = Path(settings.transcript.model).expanduser()
@@ -141,7 +177,7 @@ def _is_answer(entry: Entry) -> bool:
     return isinstance(value, dict) and {"film", "beside", "report"} <= set(value)
 
 
-def _lies_beside(store: ProcessingCache, asked: Asked, beside: Mapping[str, Any]) -> bool:
+def _lies_beside(store: ProcessingCache, asked: EditRequest, beside: Mapping[str, Any]) -> bool:
     """Return whether what was written beside the film is there as it was written."""
     if asked.artifacts is None:
         return True
@@ -169,7 +205,7 @@ def _is(store: ProcessingCache, path: Path, digest: str) -> bool:
         return False
 
 
-def _report(asked: Asked, report: Mapping[str, Any], wall_s: float) -> dict[str, Any]:
+def _report(asked: EditRequest, report: Mapping[str, Any], wall_s: float) -> dict[str, Any]:
     """Return the report of the film as that of this run, in which nothing was worked on."""
     steps = [{**line, "state": _state_now(line), "seconds": 0.0} for line in report["steps"]]
     steps.insert(0, {"step": "edit", "state": "hit", "seconds": round(wall_s, 3), "count": 1})

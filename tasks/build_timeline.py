@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from prefect import task
 
-from tasks.caching import STEP, computed
+from tasks.caching import NEVER_STORED, computed
 from tasks.detect_silence import Heard
 from tasks.keys import timeline_key
 from tasks.render.plan import output_rate
@@ -38,7 +38,7 @@ def edit_of(
     return Edit(timeline, cuts)
 
 
-@task(name="timeline", **STEP)
+@task(name="timeline", **NEVER_STORED)
 def build_timeline(
     run: Run,
     held_sources: Held[Sequence[Source]],

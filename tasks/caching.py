@@ -34,7 +34,7 @@ from tasks.run import Held, Run
 G = TypeVar("G")
 T = TypeVar("T")
 
-STEP: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
+NEVER_STORED: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
 """Options of the ``@task`` of a step that is never stored."""
 
 
@@ -55,7 +55,7 @@ class Stored(Generic[G, T]):
 
     name: str
     key: Callable[[Run, G], Key]
-    """What the result depends on; loads no model and reads no footage."""
+    """What the result depends on; loads no model."""
     compute: Callable[[Run, G, Path], Made]
     """Called with an empty work folder, which is removed afterwards."""
     load: Callable[[G, Entry], T]
@@ -192,6 +192,7 @@ def _compute(run: Run, step: Stored[G, T], held: Held[G], key: Key) -> None:
     try:
         made = step.compute(run, held.value, work)
         seconds = time.monotonic() - start_s
+        run.check_footage(key.footage)
         entry = run.store.set(key, made.value, made.blobs, seconds=seconds, hold=run.hold)
         run.results[key.digest] = step.load(held.value, entry)
     except Missing as error:

@@ -51,5 +51,4 @@ def _without(run: Run, error: Missing) -> FaceTrack:
     return FaceTrack(())
 
 
-STEP = Stored("faces", _key, _compute, _load, _without)
-find_faces = stored(STEP)
+find_faces = stored(Stored("faces", _key, _compute, _load, _without))

@@ -38,7 +38,6 @@ def _load(_given: Listening, entry: Entry) -> tuple[Span, ...]:
     return tuple(Span(start_s, end_s) for start_s, end_s in entry.value)
 
 
-STEP = Stored(
-    "voice", lambda _, given: voice_key(given.source, given.audio.digest), _compute, _load
+detect_voice = stored(
+    Stored("voice", lambda _, given: voice_key(given.source, given.audio.digest), _compute, _load)
 )
-detect_voice = stored(STEP)

@@ -46,5 +46,4 @@ def _load(_source: Source, entry: Entry) -> AnalysisAudio:
     return AnalysisAudio(entry.value["digest"], entry.blobs["flac"], entry.blobs["levels"])
 
 
-STEP = Stored("audio", lambda _, source: audio_key(source), _compute, _load)
-extract_audio = stored(STEP)
+extract_audio = stored(Stored("audio", lambda _, source: audio_key(source), _compute, _load))

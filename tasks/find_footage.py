@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prefect import task
 
-from tasks.caching import STEP
+from tasks.caching import NEVER_STORED
 from tasks.errors import BadInput
 from tasks.media.files import check_no_footage
 from tasks.render.plan import RenderPlan
@@ -48,7 +48,7 @@ def locate(run: Run, plan: RenderPlan, roots: Sequence[Path]) -> None:
         )
 
 
-@task(name="footage", **STEP)
+@task(name="footage", **NEVER_STORED)
 def find_footage(
     run: Run, held_plan: Held[RenderPlan], roots: Sequence[Path], output: Path
 ) -> None:

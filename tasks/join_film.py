@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prefect import task
 
-from tasks.caching import STEP, computed
+from tasks.caching import NEVER_STORED, computed
 from tasks.errors import VerificationFailed
 from tasks.media.files import check_no_footage, written_whole
 from tasks.media.join import join
@@ -60,7 +60,7 @@ def joined(
     return checks
 
 
-@task(name="join", **STEP)
+@task(name="join", **NEVER_STORED)
 def join_film(
     run: Run,
     held_plan: Held[RenderPlan],

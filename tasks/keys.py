@@ -11,10 +11,8 @@ same result stops there.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -25,9 +23,9 @@ from pydantic import BaseModel
 from tasks.analysis.faces import FaceTrack
 from tasks.analysis.transcript import Word
 from tasks.media import ffmpeg, fonts
-from tasks.media.digest import DIGEST_BYTES
+from tasks.media.digest import bytes_digest
 from tasks.media.engines import EngineIdentity
-from tasks.media.records import json_digest
+from tasks.media.records import Tier, json_digest
 from tasks.media.warp import renderer
 from tasks.render.chunks import Chunk
 from tasks.render.plan import RenderPlan, SoundPlan
@@ -39,21 +37,11 @@ from tasks.settings import (
     SubtitleSettings,
     TranscriptSettings,
     ZoomSettings,
+    names,
 )
 from tasks.timeline.document import to_document
 from tasks.timeline.model import Canvas, Source, Timeline
 from tasks.timeline.time import Span
-
-
-class Tier(StrEnum):
-    """How long a step's result is kept."""
-
-    PERMANENT = "permanent"
-    """Depends on the footage and the models: removed on request only."""
-    CONDITIONAL = "conditional"
-    """Depends on settings too: the least recently used goes when the store is full."""
-    DYNAMIC = "dynamic"
-    """Cheap: made anew each time, never stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +104,12 @@ STEPS = {
         1,
         ("clips", "videos", "canvas", "zoom", "subtitles", "fonts", "encoding"),
     ),
+    # raised too when what has no key of its own comes out differently: plan, join, report
     "edit": Step(
         Tier.CONDITIONAL,
         1,
         ("footage", "container"),
-        tuple(
-            name
-            for group, info in EditSettings.model_fields.items()
-            if isinstance(info.annotation, type)
-            for name in _named(group, info.annotation)
-        ),
+        tuple(name for name, _, _ in names()),
     ),
 }
 """Every step that has a key, in the order of an edit."""
@@ -142,6 +126,7 @@ PACKAGES = (
     "openai-whisper",
     "opencv-contrib-python",
     "pillow",
+    "pysubs2",
     "torch",
 )
 """Packages that a film may depend on."""
@@ -187,7 +172,7 @@ def step_key(
         ValueError: the inputs are not those that the step declares.
     """
     declared = STEPS[step]
-    if tuple(sorted(inputs)) != tuple(sorted(declared.inputs)):
+    if sorted(inputs) != sorted(declared.inputs):
         raise ValueError(f"{step} declares the inputs {declared.inputs}, got {tuple(inputs)}")
     dumped = {group: model.model_dump(mode="json") for group, model in (settings or {}).items()}
     chosen = {}
@@ -242,7 +227,7 @@ def transcript_key(
     identity = asdict(engine)
     model = identity.pop("model")
     used = settings.model_copy(update={"model": "own" if "/" in model or "\\" in model else model})
-    sound = hashlib.blake2b(samples.tobytes(), digest_size=DIGEST_BYTES).hexdigest()
+    sound = bytes_digest(samples.tobytes())
     return step_key(
         "transcript",
         inputs={"sound": sound, "language": language},

@@ -8,14 +8,14 @@ from prefect import task
 
 from tasks.analysis.faces import FaceTrack
 from tasks.analysis.transcript import Transcript
-from tasks.caching import STEP
+from tasks.caching import NEVER_STORED
 from tasks.detect_silence import Heard
 from tasks.render.history import film_document
 from tasks.run import Held, Run
 from tasks.timeline.model import Source
 
 
-@task(name="films", **STEP)
+@task(name="films", **NEVER_STORED)
 def note_films(
     run: Run,
     held_sources: Held[Sequence[Source]],

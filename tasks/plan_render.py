@@ -10,7 +10,7 @@ from prefect import task
 
 from tasks.analysis.faces import FaceTrack
 from tasks.analysis.transcript import Word
-from tasks.caching import STEP, computed, off
+from tasks.caching import NEVER_STORED, computed, off
 from tasks.keys import subtitles_key, words_document, zoom_key
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import SubtitleLayer, subtitle_layer
@@ -71,7 +71,7 @@ def _subtitles(
     return computed(run, "subtitles", make, key)
 
 
-@task(name="plan", **STEP)
+@task(name="plan", **NEVER_STORED)
 def plan_render(
     run: Run, held: Held[Decided], settings: EditSettings, target: Path | None
 ) -> Held[RenderPlan]:

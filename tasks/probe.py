@@ -40,5 +40,4 @@ def _load(given: Probing, entry: Entry) -> Source:
     return replace(from_document(Source, entry.value), name=given.path.name)
 
 
-STEP = Stored("probe", _key, _compute, _load)
-probe = stored(STEP)
+probe = stored(Stored("probe", _key, _compute, _load))

@@ -89,10 +89,11 @@ def _compute(run: Run, given: Drawing, work: Path) -> Made:
         return Made(None, {"chunk": draw_chunk(run, given.plan, given.chunk, work)})
 
 
-STEP = Stored(
-    "chunk",
-    lambda _, given: chunk_key(given.plan, given.chunk),
-    _compute,
-    lambda _, entry: entry.blobs["chunk"],
+render_chunk = stored(
+    Stored(
+        "chunk",
+        lambda _, given: chunk_key(given.plan, given.chunk),
+        _compute,
+        lambda _, entry: entry.blobs["chunk"],
+    )
 )
-render_chunk = stored(STEP)

@@ -49,5 +49,4 @@ def _compute(run: Run, plan: RenderPlan, work: Path) -> Made:
     return Made(None, {"sound": draw_sound(run, plan, plan.sound, work)})
 
 
-STEP = Stored("sound", _key, _compute, lambda _, entry: entry.blobs["sound"])
-render_sound = stored(STEP)
+render_sound = stored(Stored("sound", _key, _compute, lambda _, entry: entry.blobs["sound"]))

@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from tasks.errors import FinecutError, Interrupted
+from tasks.errors import BadInput, Interrupted
 from tasks.keys import Key
 from tasks.media.orphans import note_servers
 from tasks.media.store import ProcessingCache, open_store
 from tasks.media.upkeep import evict
 from tasks.media.usage import PeakMemory, cpu_s
-from tasks.render.history import Asking, run_document
+from tasks.render.history import RunRequest, run_document
 from tasks.render.report import StepRecord
 
 T = TypeVar("T")
@@ -142,13 +142,27 @@ class Run:
                 raise Interrupted("the run was cancelled", "give the same command again to go on")
             yield item
 
+    def check_footage(self, digests: Iterable[str]) -> None:
+        """See that files are still what they were when the run began.
+
+        Raises:
+            BadInput: one was written to meanwhile: what was made of it is not to be believed.
+        """
+        for digest in digests:
+            path = self.footage.get(digest)
+            if path is not None and self.store.digest_of(path) != digest:
+                raise BadInput(
+                    f"{path} was changed while it was worked on",
+                    "let what writes to it finish, then give the same command again",
+                )
+
     def record(self, record: StepRecord) -> None:
         with self._lock:
             self.records.append(record)
         self.listener.finished(record)
 
     @contextmanager
-    def noted(self, asking: Asking) -> Iterator[None]:
+    def noted(self, request: RunRequest) -> Iterator[None]:
         """Keep the document of this run when the block ends, however it ends; then make room."""
         error = ""
         try:
@@ -160,9 +174,9 @@ class Run:
             wall_s = time.monotonic() - self.started_s
             with self._lock:
                 document = run_document(
-                    self.id, self.started_unix_s, wall_s, asking, self.records, error
+                    self.id, self.started_unix_s, wall_s, request, self.records, error
                 )
-            with suppress(FinecutError, sqlite3.Error):  # what went wrong before is to be told
+            with suppress(OSError, sqlite3.Error):  # what went wrong before is to be told
                 self.store.note_run(document)
                 evict(self.store)
 

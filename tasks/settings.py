@@ -8,7 +8,10 @@ What cannot change a result (where models lie, how many workers) is in `Runtime`
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -31,9 +34,18 @@ def _with_unit(units: dict[str, float]) -> BeforeValidator:
     return BeforeValidator(parse)
 
 
-Seconds = Annotated[float, _with_unit({"": 1.0, "s": 1.0, "ms": 0.001, "min": 60.0})]
-Decibels = Annotated[float, _with_unit({"": 1.0, "db": 1.0, "dbfs": 1.0})]
-Share = Annotated[float, _with_unit({"": 1.0, "%": 0.01})]
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """How a setting's number is written for people."""
+
+    sign: str
+    worth: float = 1.0
+    """Of one unit, in the number that is kept: 0.01 for a percent."""
+
+
+Seconds = Annotated[float, _with_unit({"": 1.0, "s": 1.0, "ms": 0.001, "min": 60.0}), Unit("s")]
+Decibels = Annotated[float, _with_unit({"": 1.0, "db": 1.0, "dbfs": 1.0}), Unit("dB")]
+Share = Annotated[float, _with_unit({"": 1.0, "%": 0.01}), Unit("%", 0.01)]
 """A part of a whole: ``0.04`` or ``4%``."""
 
 
@@ -221,3 +233,23 @@ class EditSettings(Settings):
     subtitles: SubtitleSettings = Field(SubtitleSettings(), description="Subtitles.")
     sound: SoundSettings = Field(SoundSettings(), description="Sound.")
     render: RenderSettings = Field(RenderSettings(), description="Encoding.")
+
+
+def names() -> Iterator[tuple[str, BaseModel, str]]:
+    """Yield each setting's full name, its group's default values, and its field name."""
+    defaults = EditSettings()
+    for group in EditSettings.model_fields:
+        model = getattr(defaults, group)
+        for field in type(model).model_fields:
+            yield f"{group}.{field}", model, field
+
+
+@cache
+def units() -> dict[str, Unit]:
+    """Return the units of those settings that have one, by full name."""
+    return {
+        name: mark
+        for name, model, field in names()
+        for mark in type(model).model_fields[field].metadata
+        if isinstance(mark, Unit)
+    }

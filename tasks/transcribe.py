@@ -56,8 +56,7 @@ def _load(_given: Window, entry: Entry) -> Transcript:
     return from_document(Transcript, entry.value)
 
 
-STEP = Stored("transcript", _key, _compute, _load)
-transcribe_window = stored(STEP)
+transcribe_window = stored(Stored("transcript", _key, _compute, _load))
 
 
 def _shifted(word: Word, by_s: float) -> Word:

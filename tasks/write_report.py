@@ -12,7 +12,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from tasks.analysis.transcript import Transcript
-from tasks.caching import STEP
+from tasks.caching import NEVER_STORED
 from tasks.media.files import write_text
 from tasks.media.usage import cpu_s
 from tasks.render.chunks import chunks
@@ -88,7 +88,7 @@ def graphs(plan: RenderPlan) -> list[list[str]]:
     return out
 
 
-@task(name="report", **STEP)
+@task(name="report", **NEVER_STORED)
 def write_report(
     run: Run, held_plan: Held[RenderPlan], held_beside: Held[Beside], held_rendered: Held[Rendered]
 ) -> Held[dict[str, Any]]:

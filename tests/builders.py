@@ -23,6 +23,8 @@ from tasks.run import Run
 from tasks.settings import RenderSettings
 from tasks.timeline.model import AudioStream, Check, Clip, Source, Timeline, VideoStream
 
+SAMPLE = Path(__file__).parents[1] / "data" / "samples" / "talk.mp4"
+
 BITS = 16
 """Width of the number drawn into each picture."""
 
@@ -247,3 +249,10 @@ def film(run: Run, plan: RenderPlan, output: Path) -> tuple[Check, ...]:
     parts = chunks(plan)
     sound = draw_sound(run, plan, plan.sound, run.store.work_folder()) if plan.sound else None
     return joined(run, plan, parts, list(drawn(run, plan, parts)), sound, output)
+
+
+def sample(target: Path, length_s: float) -> Path:
+    """Write the first seconds of the sample talk."""
+    cut = ["-i", str(SAMPLE), "-t", str(length_s), "-c", "copy", str(target)]
+    ffmpeg.run(cut, folder=target.parent)
+    return target

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from deployments.cli.config import load_settings
-from tasks.keys import STEPS, Tier, edit_key, faces_key, probe_key, step_key, transcript_key
+from tasks.keys import STEPS, edit_key, faces_key, probe_key, step_key, transcript_key
 from tasks.media.engines import resolve_engine
+from tasks.media.records import Tier
 from tasks.media.store import ProcessingCache
 from tasks.settings import EditSettings, FaceSettings, SoundSettings, TranscriptSettings
 from tests.builders import made_up_source

@@ -6,16 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.media import ffmpeg
+from tests.builders import sample
 from tests.soak.killing import kill_and_go_on
-
-SAMPLE = Path(__file__).parents[1] / "data" / "samples" / "talk.mp4"
 
 
 @pytest.mark.models
 @pytest.mark.timeout(400)
 def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
-    talk = tmp_path / "talk.mp4"
-    ffmpeg.run(["-i", str(SAMPLE), "-t", "14", "-c", "copy", str(talk)], folder=tmp_path)
+    talk = sample(tmp_path / "talk.mp4", 14)
 
     kill_and_go_on(tmp_path, talk, instants=2, seed=3)

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deployments.cli.config import names
 from tasks.analysis.faces import FaceTrack, SubjectPoint
 from tasks.analysis.silence import SilenceMap
 from tasks.analysis.transcript import Word
@@ -41,7 +40,7 @@ from tasks.media.engines import resolve_engine
 from tasks.plan_render import Decided, plan_render
 from tasks.render.chunks import chunks
 from tasks.run import Held, Run
-from tasks.settings import EditSettings
+from tasks.settings import EditSettings, names
 from tasks.timeline.document import to_document
 from tasks.timeline.time import Span
 from tests.builders import made_up_source

@@ -114,7 +114,7 @@ def verify(
         if again:
             from deployments.cli.recompute import recompute
 
-            compared = recompute(store, again)
+            compared = recompute(store, again, as_json=as_json)
         told = _verified(found, compared, is_dry=is_dry)
         if as_json:
             results.print_json(told)
@@ -215,7 +215,8 @@ def _filter(
     video: str | None,
     older_than: str | None,
 ) -> Filter:
-    from tasks.keys import STEPS, Tier
+    from tasks.keys import STEPS
+    from tasks.media.records import Tier
     from tasks.media.upkeep import Filter
 
     if step is not None and step not in STEPS:
@@ -329,7 +330,7 @@ def _verified(
         "dry_run": is_dry,
         "entries": found.whole,
         "damaged": [{"key": k, "step": s, "why": w} for k, (s, w) in found.records.items()],
-        "older": list(found.older),
+        "other_versions": list(found.other_versions),
         "orphans": [{"digest": d, "bytes": size} for d, size in found.orphans.items()],
         "recomputed": list(compared),
     }
@@ -352,7 +353,7 @@ def _print_verified(told: Mapping[str, Any]) -> None:
         console.print(f"{each['step']} {each['key'][:12]}: {shown}")
     what = "found" if told["dry_run"] else "removed"
     parts = [f"{told['entries']} entries are whole", f"{len(told['damaged'])} damaged {what}"]
-    parts += [f"{len(told['older'])} of another version"] if told["older"] else []
+    parts += [f"{len(told['other_versions'])} of another version"] if told["other_versions"] else []
     parts += [f"{len(told['orphans'])} left over {what}"] if told["orphans"] else []
     console.print(", ".join(parts))
 

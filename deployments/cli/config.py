@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from tasks.errors import BadInput, BadSettings
-from tasks.settings import EditSettings
+from tasks.settings import EditSettings, names
 
 
 def load_settings(config: Path | None, pairs: Sequence[str]) -> EditSettings:
@@ -68,15 +68,6 @@ def _parsed(text: str) -> Any:
 
 def _groups() -> list[str]:
     return list(EditSettings.model_fields)
-
-
-def names() -> Iterator[tuple[str, BaseModel, str]]:
-    """Yield each setting's full name, its group's default values, and its field name."""
-    defaults = EditSettings()
-    for group in _groups():
-        model = getattr(defaults, group)
-        for field in type(model).model_fields:
-            yield f"{group}.{field}", model, field
 
 
 def _explained(error: ValidationError, config: Path | None) -> BadSettings:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deployments.cli import again, config, doctor, environment, paths, results
+from deployments.cli import config, environment, paths, results
 from deployments.cli.cache import app as cache_app
 from deployments.cli.models import app as models_app
 from deployments.cli.progress import view
@@ -74,7 +74,7 @@ def edit(  # noqa: PLR0917 - Typer makes options of them
         }
         report = None
         if target is not None and not environment.has_server():
-            report = again.answered(footage, target, folder, settings, preview=preview)
+            report = _answered(values)
         if report is None:
             report = _run("edit", values, as_json=as_json, quiet=quiet, verbose=verbose)
         _show(report, as_json=as_json, is_dry=dry_run)
@@ -133,6 +133,8 @@ def render(
 def doctor_command(as_json: AsJson = False) -> None:
     """Check that everything finecut needs on this machine is there."""
     environment.prepare(verbose=False)
+    from deployments.cli import doctor
+
     with told_plainly(as_json=as_json, verbose=False):
         findings = doctor.examine()
         if as_json:
@@ -141,6 +143,18 @@ def doctor_command(as_json: AsJson = False) -> None:
             doctor.print_findings(findings)
         if any(finding.is_needed and not finding.ok for finding in findings):
             raise typer.Exit(3)
+
+
+def _answered(values: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the report of an edit that was made before; none where a flow has to run."""
+    from tasks.answers import EditRequest, answered
+    from tasks.media.store import open_store
+    from tasks.render.plan import settings_of
+
+    preview = values["preview"]
+    settings = settings_of(values["settings"], is_preview=preview)
+    asked = EditRequest(tuple(values["videos"]), values["output"], values["artifacts"], settings)
+    return answered(open_store(), asked, preview=preview)
 
 
 def _run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,50 +12,45 @@ from deployments.cli import environment
 from deployments.cli.running import apart, stoppable
 from tasks.errors import FinecutError
 from tasks.keys import STEPS
-from tasks.media.audit import Audit
+from tasks.media.audit import Audit, Finding
+from tasks.media.records import Record
 from tasks.media.store import ProcessingCache
 from tasks.settings import EditSettings
 
 RENDERED = {"chunk", "sound"}
 
 
-def recompute(store: ProcessingCache, count: int) -> list[dict[str, Any]]:
+def recompute(store: ProcessingCache, count: int, *, as_json: bool = False) -> list[dict[str, Any]]:
     """Compute a random sample of kept results again.
 
     Args:
         store: where they are kept; nothing in it is replaced.
         count: how many.
+        as_json: how to tell that it was stopped.
 
     Returns:
         ``{"step", "key", "same", "why"}`` each; ``same`` is none where a result cannot be compared:
         its step is not reproducible, or the footage is gone.
     """
-    kept = {record.key: record for record in store.records() if record.step != "edit"}
-    chosen = random.SystemRandom().sample(sorted(kept), min(count, len(kept)))
-    left = {key for key in chosen if STEPS[kept[key].step].is_reproducible}
-    told = {
-        key: _line(kept[key].step, key, None, f"a {kept[key].step} is not reproducible")
+    kept = [record for record in store.records() if record.step != "edit"]
+    chosen = {r.key: r for r in random.SystemRandom().sample(kept, min(count, len(kept)))}
+    left = {key for key, record in chosen.items() if STEPS[record.step].is_reproducible}
+    told: dict[str, tuple[bool | None, str]] = {
+        key: (None, "its footage, or the run that made it, is gone")
+        if key in left
+        else (None, "its step is not reproducible")
         for key in chosen
-        if key not in left
     }
     for run, videos in _runs(store):
-        keys = left & {line["key"] for line in run["steps"]}
-        if not keys:
-            continue
-        left -= keys
-        is_rendered = any(kept[key].step in RENDERED for key in keys)
-        for finding in _again(store, run, videos, keys, is_rendered=is_rendered):
-            same = not finding["why"]
-            told[finding["key"]] = _line(finding["step"], finding["key"], same, finding["why"])
-    for key in chosen:
-        told.setdefault(
-            key, _line(kept[key].step, key, None, "its footage, or the run that made it, is gone")
-        )
-    return [told[key] for key in chosen]
-
-
-def _line(step: str, key: str, same: bool | None, why: str) -> dict[str, Any]:
-    return {"step": step, "key": key, "same": same, "why": why}
+        hidden = [chosen[key] for key in left & {line["key"] for line in run["steps"]}]
+        if hidden:
+            left -= {record.key for record in hidden}
+            for found in _again(store, run, videos, hidden, as_json=as_json):
+                told[found.key] = (not found.difference, found.difference)
+    return [
+        {"step": chosen[key].step, "key": key, "same": same, "why": why}
+        for key, (same, why) in told.items()
+    ]
 
 
 def _runs(store: ProcessingCache) -> Iterator[tuple[Mapping[str, Any], list[Path]]]:
@@ -80,26 +75,23 @@ def _again(
     store: ProcessingCache,
     run: Mapping[str, Any],
     videos: list[Path],
-    keys: set[str],
+    hidden: Sequence[Record],
     *,
-    is_rendered: bool,
-) -> list[dict[str, str]]:
+    as_json: bool,
+) -> list[Finding]:
     """Make a run again with some results hidden, and return what came out in their place."""
     environment.prepare(verbose=False)
     import flows.edit
     from tasks.run import kept_in, stop_all
 
-    audit = Audit(store, keys)
+    audit = Audit(store, hidden)
     work = store.work_folder()
-    suffix = Path(run["output"] or "film.mp4").suffix
-    output = work / f"film{suffix}" if is_rendered else None
+    is_rendered = any(record.step in RENDERED for record in hidden)
+    output = work / f"film{Path(run['output'] or 'film.mp4').suffix}" if is_rendered else None
     settings = EditSettings.model_validate(run["settings"])
     try:
-        with kept_in(audit), stoppable(stop_all, as_json=True):
+        with kept_in(audit), stoppable(stop_all, as_json=as_json):
             apart(lambda: flows.edit.edit(videos, output, None, settings))
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return [
-        {"step": found.step, "key": found.key, "why": found.difference}
-        for found in audit.findings.values()
-    ]
+    return audit.findings

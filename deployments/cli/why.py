@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,7 +43,11 @@ def why_command(
             if each["started_s"] < run["started_s"]
             and digests & {video["digest"] for video in each["videos"]}
         ]
-        kept = {record.key: (record.made_s, record.fields) for record in store.records()}
+        kept = {
+            record.key: (record.made_s, record.fields)
+            for record in store.records()
+            if digests & set(record.footage)
+        }
         reasons = explained(run, earlier, kept, store.noted)
         if step is not None:
             reasons = _of_step(reasons, step)
@@ -58,17 +63,20 @@ def why_command(
 def _chosen(
     store: ProcessingCache, runs: Sequence[Mapping[str, Any]], what: str
 ) -> Mapping[str, Any]:
+    from tasks.media.upkeep import film_of
+
     if not runs:
         raise BadInput("nothing has been edited with this store yet", "finecut edit VIDEO")
     if what == "last":
         return runs[0]
-    path = Path(what)
-    digest = store.digest_of(path) if path.is_file() else None
-    for run in runs:
-        videos = run["videos"]
-        same = any(v["path"] == str(path.absolute()) for v in videos) if digest is None else False
-        if same or run["id"].startswith(what) or any(v["digest"] == digest for v in videos):
-            return run
+    by_id = [run for run in runs if what and run["id"].startswith(what)]
+    if by_id and not Path(what).exists():
+        return by_id[0]
+    with suppress(BadInput):  # no such file, and none that a run worked on
+        digest = film_of(store, what)
+        for run in runs:
+            if any(video["digest"] == digest for video in run["videos"]):
+                return run
     latest = ", ".join(f"{run['id']} ({_names(run)})" for run in runs[:LATEST])
     raise BadInput(f"no run of {what} is known", f"the latest runs: {latest}")
 

@@ -21,7 +21,6 @@ from tasks.timeline.document import to_canonical_json
 class Finding:
     """One result that was computed again."""
 
-    step: str
     key: str
     difference: str
     """What is not the same; empty where all is."""
@@ -32,15 +31,14 @@ class Audit(ProcessingCache):
 
     Args:
         store: what is looked at; nothing in it is replaced.
-        hidden: keys of the results that are to be computed again.
+        hidden: the results that are to be computed again.
     """
 
-    def __init__(self, store: ProcessingCache, hidden: Iterable[str]) -> None:
+    def __init__(self, store: ProcessingCache, hidden: Iterable[Record]) -> None:
         super().__init__(store.folder, limit_bytes=store.limit_bytes)
-        wanted = set(hidden)
-        self.hidden: dict[str, Record] = {r.key: r for r in store.records() if r.key in wanted}
-        self._answers = {r.key for r in store.records() if r.step == "edit"}
-        self.findings: dict[str, Finding] = {}
+        self._hidden = {record.key: record for record in hidden}
+        self._answers = {record.key for record in store.records() if record.step == "edit"}
+        self.findings: list[Finding] = []
 
     def get(
         self,
@@ -50,7 +48,7 @@ class Audit(ProcessingCache):
         hold: Path | None = None,
     ) -> Entry | None:
         """Return what is stored, but for what is hidden and for answers to whole edits."""
-        if key in self._answers or key in self.hidden:
+        if key in self._answers or key in self._hidden:
             return None
         return super().get(key, validator, hold=hold)
 
@@ -64,14 +62,13 @@ class Audit(ProcessingCache):
         hold: Path | None = None,
     ) -> Entry:
         """Compare a hidden result with what is stored; store what is not there at all."""
-        kept = self.hidden.get(key.digest)
+        kept = self._hidden.get(key.digest)
         if kept is None and key.step != "edit":
             return super().set(key, value, blobs, seconds=seconds, hold=hold)
         folder = hold or self.work_folder()
         digests = {name: file_digest(path) for name, path in (blobs or {}).items()}
         if kept is not None:
-            told = _difference(kept, value, digests)
-            self.findings[key.digest] = Finding(key.step, key.digest, told)
+            self.findings.append(Finding(key.digest, _difference(kept, value, digests)))
         paths = {}
         for name, path in (blobs or {}).items():
             paths[name] = path.replace(folder / f"again-{digests[name]}")

@@ -10,6 +10,11 @@ from tasks.errors import BadInput
 DIGEST_BYTES = 32
 
 
+def bytes_digest(data: bytes) -> str:
+    """Return the BLAKE2b-256 digest of some bytes, as hexadecimal."""
+    return hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
+
+
 def file_digest(path: Path) -> str:
     """Return the BLAKE2b-256 digest of a file's bytes, as hexadecimal; memory stays constant.
 

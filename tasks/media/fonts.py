@@ -9,7 +9,6 @@ machine to machine.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import unicodedata
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from tasks.media.digest import DIGEST_BYTES, file_digest
+from tasks.media.digest import bytes_digest, file_digest
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -82,7 +81,7 @@ def machine_digest() -> str:
         for path in folder.rglob("*")
         if path.is_file()
     )
-    return hashlib.blake2b("\n".join(found).encode(), digest_size=DIGEST_BYTES).hexdigest()
+    return bytes_digest("\n".join(found).encode())
 
 
 def measure(text: str, size_px: int) -> float:

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,9 @@ log = logging.getLogger("finecut.store")
 
 LIMIT_BYTES = 1 << 40
 """The index never evicts by itself (diskcache would, silently, at 1 GB): `upkeep.evict` does."""
+
+TIMEOUT_S = 60.0
+"""How long to wait for another process that writes."""
 
 UNREADABLE = (ValueError, zlib.error, EOFError)
 """What a value or a name raises whose bytes were spoiled."""
@@ -41,7 +44,8 @@ class Index:
         warn: told what was found damaged.
 
     Raises:
-        OSError, sqlite3.Error: the folder cannot be written to, or its disk is full.
+        OSError, sqlite3.Error: the folder cannot be written to, its disk is full, or another
+            process has held the database for `TIMEOUT_S`. So does every method.
     """
 
     def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
@@ -61,29 +65,33 @@ class Index:
     def get(self, name: str) -> Any:
         """Return a value; none where there is none, or where it cannot be read."""
         try:
-            return self._sound(lambda cache: cache.get(name, retry=True))
+            return self._sound(lambda cache: cache.get(name))
         except UNREADABLE as error:
             self._warn(f"the store's entry {name[:20]} cannot be read ({error}): made again")
             return None
 
     def set(self, name: str, value: Any) -> None:
-        self._sound(lambda cache: cache.set(name, value, retry=True))
+        self._sound(lambda cache: cache.set(name, value))
 
     def add(self, name: str, value: Any, expire_s: float | None = None) -> bool:
         """Set a value unless there is one; return whether it was set."""
-        return bool(self._sound(lambda cache: cache.add(name, value, expire=expire_s, retry=True)))
+        return bool(self._sound(lambda cache: cache.add(name, value, expire=expire_s)))
 
     def touch(self, name: str, expire_s: float) -> None:
         """Let a value expire in so many seconds from now."""
-        self._sound(lambda cache: cache.touch(name, expire=expire_s, retry=True))
+        self._sound(lambda cache: cache.touch(name, expire=expire_s))
 
     def delete(self, name: str) -> bool:
-        return bool(self._sound(lambda cache: cache.delete(name, retry=True)))
+        return bool(self._sound(lambda cache: cache.delete(name)))
 
-    def transact(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def transact(self) -> Iterator[None]:
         """Return a context in which no other process changes anything."""
-        found: AbstractContextManager[None] = self._cache.transact(retry=True)
-        return found
+        try:
+            with self._cache.transact():
+                yield
+        except diskcache.Timeout as error:
+            raise sqlite3.OperationalError("it is locked, or cannot be written to") from error
 
     def names(self) -> Iterator[str]:
         """Yield all names that can be read."""
@@ -105,6 +113,7 @@ class Index:
             disk=diskcache.JSONDisk,
             size_limit=LIMIT_BYTES,
             eviction_policy="none",
+            timeout=TIMEOUT_S,
         )
 
     def _sound(self, work: Callable[[Any], T]) -> T:
@@ -112,6 +121,8 @@ class Index:
         cache = self._cache
         try:
             return work(cache)
+        except diskcache.Timeout as error:  # also where SQLite says at once that it cannot write
+            raise sqlite3.OperationalError("it is locked, or cannot be written to") from error
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise
@@ -133,4 +144,4 @@ def _is_damage(error: Exception) -> bool:
     """Return whether an error says that the database itself is spoiled."""
     if isinstance(error, sqlite3.OperationalError):
         return not any(sign in str(error) for sign in NOT_DAMAGE)
-    return not isinstance(error, OSError | diskcache.Timeout)
+    return not isinstance(error, OSError)

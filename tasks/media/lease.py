@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import diskcache
 import psutil
 
 from tasks.media.index import Index
@@ -63,7 +62,7 @@ def leased(
     finally:
         done.set()
         keeper.join()
-        with suppress(sqlite3.Error, diskcache.Timeout):  # then it expires by itself
+        with suppress(sqlite3.Error):  # then it expires by itself
             _drop(index, entry, me)
 
 
@@ -79,7 +78,7 @@ def _renew(
     index: Index, entry: str, me: dict[str, Any], lease_s: float, done: threading.Event
 ) -> None:
     while not done.wait(min(RENEW_S, lease_s / 5)):
-        with suppress(sqlite3.Error, diskcache.Timeout), index.transact():
+        with suppress(sqlite3.Error), index.transact():
             if index.get(entry) == me:
                 index.touch(entry, expire_s=lease_s)
 

@@ -9,8 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import diskcache
-
 from tasks.media.digest import file_digest
 from tasks.media.index import Index
 from tasks.media.records import json_digest
@@ -19,7 +17,10 @@ RUNS_KEPT = 200
 
 
 class Notes:
-    """The documents in an index: small, of this machine alone, and never evicted."""
+    """The documents in an index: small, of this machine alone, and never evicted.
+
+    No film depends on a note: one that cannot be written is done without.
+    """
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -27,8 +28,7 @@ class Notes:
     def note(self, value: Any) -> str:
         """Keep a JSON value under its digest, and return that."""
         digest = json_digest(value)
-        with suppress(sqlite3.Error, diskcache.Timeout):  # only explanations are the poorer for it
-            self._index.add(f"noted:{digest}", value)
+        self._keep(f"noted:{digest}", value)
         return digest
 
     def noted(self, digest: str) -> Any | None:
@@ -37,7 +37,7 @@ class Notes:
 
     def note_film(self, digest: str, document: Mapping[str, Any]) -> None:
         """Keep what is known of a film, given by its digest, as one JSON document."""
-        self._index.set(f"film:{digest}", dict(document))
+        self._keep(f"film:{digest}", dict(document))
 
     def film(self, digest: str) -> dict[str, Any] | None:
         """Return what is known of a film as one JSON document."""
@@ -46,17 +46,21 @@ class Notes:
 
     def note_run(self, document: Mapping[str, Any]) -> None:
         """Keep the document of a run; the oldest of too many goes."""
-        self._index.set(f"run:{document['id']}", dict(document))
-        old = sorted(k for k in self._index.names() if str(k).startswith("run:"))[:-RUNS_KEPT]
-        with suppress(sqlite3.Error, diskcache.Timeout):
-            for name in old:
-                self._index.delete(name)
+        self._keep(f"run:{document['id']}", dict(document))
+        with suppress(OSError, sqlite3.Error), self._index.transact():
+            ids = sorted({*self._run_ids(), str(document["id"])})
+            for old in ids[:-RUNS_KEPT]:
+                self._index.delete(f"run:{old}")
+            self._index.set("runs", ids[-RUNS_KEPT:])
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the documents of the runs that are known, newest first."""
-        names = sorted((k for k in self._index.names() if str(k).startswith("run:")), reverse=True)
-        found = (self._index.get(name) for name in names)
+        found = (self._index.get(f"run:{each}") for each in reversed(self._run_ids()))
         return [document for document in found if isinstance(document, dict)]
+
+    def _run_ids(self) -> list[str]:
+        found = self._index.get("runs")
+        return found if isinstance(found, list) else []
 
     def known_paths(self, digests: Iterable[str]) -> list[Path]:
         """Return where files were seen last, for those digests that were seen at all."""
@@ -78,6 +82,10 @@ class Notes:
         if isinstance(known, str):
             return known
         digest = file_digest(path)
-        self._index.set(f"digest:{seen}", digest)
-        self._index.set(f"path:{digest}", str(path.absolute()))
+        self._keep(f"digest:{seen}", digest)
+        self._keep(f"path:{digest}", str(path.absolute()))
         return digest
+
+    def _keep(self, name: str, value: Any) -> None:
+        with suppress(OSError, sqlite3.Error):
+            self._index.set(name, value)

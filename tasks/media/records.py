@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 from tasks.media.blobs import Blob
-from tasks.media.digest import DIGEST_BYTES
+from tasks.media.digest import DIGEST_BYTES, bytes_digest
 from tasks.timeline.document import to_canonical_json
 
 SCHEMA = "finecut/Entry.2"
+
+
+class Tier(StrEnum):
+    """How long a step's result is kept."""
+
+    PERMANENT = "permanent"
+    """Depends on the footage and the models: removed on request only."""
+    CONDITIONAL = "conditional"
+    """Depends on settings too: the least recently used goes when the store is full."""
+    DYNAMIC = "dynamic"
+    """Cheap: made anew each time, never stored."""
 
 
 class Keyed(Protocol):
@@ -74,11 +85,10 @@ def check_of(record: Mapping[str, Any]) -> str:
 
 def json_digest(value: Any) -> str:
     """Return the BLAKE2b-256 digest of a JSON value, written canonically."""
-    text = to_canonical_json(value)
-    return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()
+    return bytes_digest(to_canonical_json(value).encode())
 
 
-def is_older(stored: Any) -> bool:
+def is_other_version(stored: Any) -> bool:
     """Return whether an entry was written by another version of finecut."""
     schema = stored.get("schema") if isinstance(stored, dict) else None
     return isinstance(schema, str) and schema.startswith("finecut/Entry.") and schema != SCHEMA

@@ -26,7 +26,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import diskcache
 import platformdirs
 
 from tasks.errors import BadInput, BadSettings, FinecutError
@@ -43,7 +42,7 @@ from tasks.media.records import (
     Record,
     check_of,
     is_digest,
-    is_older,
+    is_other_version,
     record_of,
 )
 
@@ -195,7 +194,7 @@ class ProcessingCache(Notes):
             record["check"] = check_of(record)
             self._index.set(key.digest, record)
             self._use(key.digest)
-        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+        except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
         self._share(key, record, kept)
         paths = {
@@ -215,36 +214,33 @@ class ProcessingCache(Notes):
     ) -> Entry | None:
         try:
             stored = self._index.get(key)
-        except (OSError, sqlite3.Error, ValueError, diskcache.Timeout) as error:
+        except (OSError, sqlite3.Error) as error:
             self._warn(f"the store's entry {key[:12]} cannot be read ({error}): made again")
             return None
-        if stored is None or is_older(stored):
+        if stored is None or is_other_version(stored):
             return None
         record = record_of(key, stored)
         entry = self._entry(record, hold) if record else None
         if entry is None or (validator is not None and not validator(entry)):
             step = record.step if record else "entry"
             self._warn(f"the store's {step} {key[:12]} is damaged or incomplete: made again")
-            self.remove([key], damaged=True)
+            self.remove_damaged([key])
             return None
         self._use(key)
         return entry
 
-    def _entry(self, record: Record | None, hold: Path | None) -> Entry | None:
+    def _entry(self, record: Record, hold: Path | None) -> Entry | None:
         """Return an entry whose files are found whole; none where one is not."""
-        if record is None:
-            return None
         paths: dict[str, Path] = {}
         for name, blob in record.blobs.items():
-            path = self._blobs.path(blob.digest)
-            held = self._blobs.hold(blob.digest, hold) if hold else path
-            if held is None or (hold is None and not is_whole(path, blob.digest)):
+            path = self._blobs.hold(blob.digest, hold) if hold else self._whole(blob)
+            if path is None:
                 return None
-            paths[name] = held
+            paths[name] = path
         return Entry(record.value, paths, record.seconds, record.size_bytes)
 
     def _use(self, key: str) -> None:
-        with suppress(sqlite3.Error, diskcache.Timeout):  # at worst it is evicted early
+        with suppress(sqlite3.Error):  # at worst it is evicted early
             self._index.set(f"used:{key}", time.time())
 
     # The shared tier
@@ -261,8 +257,7 @@ class ProcessingCache(Notes):
             if record is None:
                 return False
             for blob in record.blobs.values():
-                here = self._blobs.path(blob.digest)
-                if not is_whole(here, blob.digest):
+                if self._whole(blob) is None:
                     if not self._shared.fetch(blob.digest, folder / blob.digest):
                         return False
                     self._blobs.keep(folder / blob.digest)
@@ -270,7 +265,7 @@ class ProcessingCache(Notes):
         except SharedUnavailable as error:
             self._without_shared(error)
             return False
-        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+        except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -310,17 +305,13 @@ class ProcessingCache(Notes):
         """Return the keys of records that are damaged, or of another schema."""
         return [key for key in self._keys() if self._record(key) is None]
 
-    def older(self) -> list[str]:
+    def other_versions(self) -> list[str]:
         """Return the keys of records that another version of finecut wrote."""
-        return [key for key in self._keys() if is_older(self._index.get(key))]
+        return [key for key in self._keys() if is_other_version(self._index.get(key))]
 
     def damaged(self, record: Record) -> str:
         """Return which of a record's files are not whole; empty where all are. Reads them."""
-        bad = [
-            name
-            for name, blob in record.blobs.items()
-            if not is_whole(self._blobs.path(blob.digest), blob.digest)
-        ]
+        bad = [name for name, blob in record.blobs.items() if self._whole(blob) is None]
         return f"not whole: {', '.join(bad)}" if bad else ""
 
     def used_s(self, key: str) -> float:
@@ -328,38 +319,37 @@ class ProcessingCache(Notes):
         used = self._index.get(f"used:{key}")
         return float(used) if isinstance(used, int | float) else 0.0
 
-    def remove(self, keys: Iterable[str], *, damaged: bool = False) -> int:
-        """Remove records and the files that no other record names.
-
-        Args:
-            keys: of the records.
-            damaged: remove their damaged files, whoever else names them.
-
-        Returns:
-            The bytes freed.
-        """
+    def remove(self, keys: Iterable[str]) -> int:
+        """Remove records and the files that no other record names; return the bytes freed."""
         going = set(keys)
-        named: dict[str, int] = {}
         gone: set[str] = set()
-        if damaged:
-            for record in filter(None, map(self._record, going)):
-                gone |= {
-                    blob.digest
-                    for blob in record.blobs.values()
-                    if not is_whole(self._blobs.path(blob.digest), blob.digest)
-                }
-        else:
-            for record in self.records():
-                for blob in record.blobs.values():
-                    if record.key in going:
-                        gone.add(blob.digest)
-                    else:
-                        named[blob.digest] = blob.size_bytes
-        with suppress(sqlite3.Error, diskcache.Timeout):
-            for key in going:
+        named: set[str] = set()
+        for record in self.records():
+            (gone if record.key in going else named).update(
+                blob.digest for blob in record.blobs.values()
+            )
+        self._forget(going)
+        return sum(self._blobs.remove(digest) for digest in gone - named)
+
+    def remove_damaged(self, keys: Iterable[str]) -> None:
+        """Remove records and those of their files that are damaged, whoever else names them."""
+        going = set(keys)
+        blobs = [blob for r in map(self._record, going) if r for blob in r.blobs.values()]
+        self._forget(going)
+        for blob in blobs:
+            if self._whole(blob) is None:
+                self._blobs.remove(blob.digest)
+
+    def _forget(self, keys: Iterable[str]) -> None:
+        with suppress(sqlite3.Error):
+            for key in keys:
                 self._index.delete(key)
                 self._index.delete(f"used:{key}")
-        return sum(self._blobs.remove(digest) for digest in gone - set(named))
+
+    def _whole(self, blob: Blob) -> Path | None:
+        """Return where a file lies, read and found whole; else none."""
+        path = self._blobs.path(blob.digest)
+        return path if is_whole(path, blob.digest) else None
 
     def remove_file(self, digest: str) -> int:
         """Remove one file by its digest; return the bytes freed."""
@@ -373,12 +363,12 @@ class ProcessingCache(Notes):
         return self._blobs.files()
 
     def _keys(self) -> list[str]:
-        return [key for key in self._index.names() if isinstance(key, str) and is_digest(key)]
+        return [key for key in self._index.names() if is_digest(key)]
 
     def _record(self, key: str) -> Record | None:
         try:
             return record_of(key, self._index.get(key))
-        except (OSError, sqlite3.Error, ValueError, diskcache.Timeout):
+        except (OSError, sqlite3.Error):
             return None
 
     # Work folders

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.media.files import is_left_over
-from tasks.media.records import Record, is_digest
+from tasks.media.records import Record, Tier, is_digest
 from tasks.media.store import ProcessingCache
-
-CONDITIONAL = "conditional"
 
 ORPHAN_S = 3600.0
 """A file that no record names may be one that is just being stored; after this it is left over."""
@@ -44,7 +42,7 @@ class Damage:
 
     records: Mapping[str, tuple[str, str]]
     """Step and what is wrong, by key."""
-    older: tuple[str, ...]
+    other_versions: tuple[str, ...]
     """Keys of another version's records: a miss, and no damage."""
     orphans: Mapping[str, int]
     """Bytes of the files that no record names, by digest."""
@@ -97,7 +95,7 @@ def to_evict(
         for digest in {blob.digest for blob in record.blobs.values()}:
             named[digest] = named.get(digest, 0) + 1
     going: list[Record] = []
-    candidates = [record for record in records if record.tier == CONDITIONAL and record.blobs]
+    candidates = [record for record in records if record.tier == Tier.CONDITIONAL and record.blobs]
     for record in sorted(candidates, key=lambda record: max(used_s(record.key), record.made_s)):
         if too_many_bytes <= 0:
             break
@@ -154,7 +152,7 @@ def _pruned(store: ProcessingCache, plan: Pruned, *, is_dry: bool) -> Pruned:
         if plan.work_folders:
             store.sweep()
         if plan.broken:
-            store.remove(plan.broken, damaged=True)
+            store.remove_damaged(plan.broken)
         store.remove(record.key for record in plan.records)
         for digest in plan.orphans:
             store.remove_file(digest)
@@ -186,7 +184,8 @@ def damage(store: ProcessingCache) -> dict[str, tuple[str, str]]:
     """
     told = {record.key: (record.step, store.damaged(record)) for record in _light(store)}
     found = {key: each for key, each in told.items() if each[1]}
-    found |= dict.fromkeys(set(store.broken()) - set(store.older()), ("", "the record is damaged"))
+    broken = set(store.broken()) - set(store.other_versions())
+    found |= dict.fromkeys(broken, ("", "the record is damaged"))
     if not found:
         return {}
     # Nor is what another process evicted meanwhile.
@@ -199,14 +198,14 @@ def verify(store: ProcessingCache, *, is_dry: bool) -> Damage:
 
     Records of another version stay, for it may still be in use.
     """
-    damaged, older = damage(store), store.older()
+    damaged, others = damage(store), store.other_versions()
     whole = sum(record.key not in damaged for record in _light(store))
     if damaged and not is_dry:
-        store.remove(damaged, damaged=True)
+        store.remove_damaged(damaged)
     lost = orphans(store, _light(store))
     for digest in () if is_dry else lost:
         store.remove_file(digest)
-    return Damage(damaged, tuple(older), lost, whole)
+    return Damage(damaged, tuple(others), lost, whole)
 
 
 def stats(store: ProcessingCache, last: int = 10) -> dict[str, Any]:

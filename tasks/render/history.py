@@ -21,7 +21,7 @@ LARGE = frozenset({"chunk"})
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class RunRequest:
     """What a run was asked for."""
 
     videos: tuple[tuple[str, str], ...]
@@ -35,7 +35,7 @@ def run_document(
     run: str,
     started_s: float,
     wall_s: float,
-    asking: Asking,
+    request: RunRequest,
     records: Sequence[StepRecord],
     error: str = "",
 ) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def run_document(
         run: its id.
         started_s: when it started, in unix time.
         wall_s: how long it took.
-        asking: what it was asked for.
+        request: what it was asked for.
         records: what its steps did.
         error: why it failed; empty where it did not.
     """
@@ -56,10 +56,10 @@ def run_document(
         "wall_s": round(wall_s, 3),
         "ok": not error,
         "error": error,
-        "videos": [{"path": path, "digest": digest} for path, digest in asking.videos],
-        "output": asking.output,
-        "settings": dict(asking.settings),
-        "preview": asking.preview,
+        "videos": [{"path": path, "digest": digest} for path, digest in request.videos],
+        "output": request.output,
+        "settings": dict(request.settings),
+        "preview": request.preview,
         "steps": [
             {
                 "step": record.step,

@@ -10,7 +10,7 @@ from fractions import Fraction
 from tasks.errors import BadSettings
 from tasks.layers.subtitles import SubtitleLayer
 from tasks.layers.zoom import ZoomLayer
-from tasks.settings import Quality, RenderSettings, SoundSettings
+from tasks.settings import EditSettings, Quality, RenderSettings, SoundSettings
 from tasks.timeline.model import Canvas, ColorTags, Cut, Source, Timeline
 from tasks.timeline.time import snapped_rate
 
@@ -136,3 +136,10 @@ def preview(settings: RenderSettings) -> RenderSettings:
             "height": min(settings.height or PREVIEW_HEIGHT_PX, PREVIEW_HEIGHT_PX),
         }
     )
+
+
+def settings_of(settings: EditSettings, *, is_preview: bool) -> EditSettings:
+    """Return the settings that an edit is made with."""
+    if not is_preview:
+        return settings
+    return settings.model_copy(update={"render": preview(settings.render)})

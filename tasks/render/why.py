@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tasks.settings import EditSettings
+from tasks.settings import Unit, units
 
 LONGEST = 60
 """A value is cut to this many characters."""
+
+PLAIN = Unit("")
 
 Fields = Mapping[str, Any]
 Noted = Callable[[str], Any]
@@ -168,22 +170,8 @@ def shown(name: str, value: Any) -> str:
         return value or "none"
     if isinstance(value, bool):
         return "on" if value else "off"
-    unit = _units().get(name, "")
-    if unit == "%":
-        return f"{value * 100:g}%"
-    return f"{value:g}{unit}" if isinstance(value, float) else f"{value}{unit}"
-
-
-def _units() -> dict[str, str]:
-    """Return the unit of each setting that has one, from what its type says it understands."""
-    units = {}
-    for group in EditSettings.model_fields:
-        for field, info in type(getattr(EditSettings(), group)).model_fields.items():
-            said = info.description or ""
-            marks = {"in seconds": "s", "in dBFS": "dB", "in dB": "dB", "as a part of": "%"}
-            unit = next((unit for mark, unit in marks.items() if mark in said), "")
-            units[f"{group}.{field}"] = unit
-    return units
+    unit = units().get(name, PLAIN)
+    return f"{value / unit.worth:g}{unit.sign}" if isinstance(value, float) else f"{value}"
 
 
 def _short(value: Any) -> str:

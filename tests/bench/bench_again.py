@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tasks.media import ffmpeg
+from tests.builders import SAMPLE
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "data" / "samples" / "talk.mp4"
 
 UNCHANGED_BAR_S = 1.5
 """Wall time of an edit that was made before, the start of Python included."""

@@ -27,9 +27,8 @@ from tasks.render_chunk import draw_chunk
 from tasks.run import Run
 from tasks.settings import RenderSettings, SubtitleSettings, ZoomSettings
 from tasks.timeline.model import Clip, Source, Timeline
-from tests.builders import barcode_video, render_plan
+from tests.builders import SAMPLE, barcode_video, render_plan
 
-SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "talk.mp4"
 FRAMES = 300
 ROUNDS = 3
 

@@ -82,7 +82,7 @@ def test_an_older_record_is_no_damage(kept: ProcessingCache) -> None:
 
     told = call("cache", "verify")
 
-    assert (told["ok"], told["damaged"], told["older"]) == (True, [], [sound(0).digest])
+    assert (told["ok"], told["damaged"], told["other_versions"]) == (True, [], [sound(0).digest])
 
 
 def test_a_list_fits_80_columns(kept: ProcessingCache, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,11 @@ def test_why_looks_large_keys_up_in_the_store(kept: ProcessingCache, tmp_path: P
     film = tmp_path / "talk.mp4"
     film.write_text("film")
     inputs = dict.fromkeys(("clips", "videos", "canvas", "zoom", "fonts", "encoding"), 1)
-    keys = [step_key("chunk", inputs={**inputs, "subtitles": text}) for text in ("a\nb", "a\nc")]
+    footage = [kept.digest_of(film)]
+    keys = [
+        step_key("chunk", inputs={**inputs, "subtitles": text}, footage=footage)
+        for text in ("a\nb", "a\nc")
+    ]
     kept.set(keys[0], None)
     start_s = next(r.made_s for r in kept.records() if r.key == keys[0].digest) + 1e-3
     kept.set(keys[1], None)

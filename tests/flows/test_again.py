@@ -17,12 +17,13 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 
 from deployments.cli.recompute import recompute
 from flows.edit import edit
-from tasks.errors import Missing
+from tasks.errors import BadInput, Missing
 from tasks.keys import Key
-from tasks.media import ffmpeg, upkeep
+from tasks.media import upkeep
 from tasks.media.store import ProcessingCache, open_store
 from tasks.settings import EditSettings
-from tests.flows.test_edit import FAST, SAMPLE
+from tests.builders import sample
+from tests.flows.test_edit import FAST
 from tests.media.test_store import FAULTS
 
 ANALYSIS = {"probe", "audio", "voice", "transcript", "faces"}
@@ -47,9 +48,7 @@ def digest(path: Path) -> str:
 @pytest.fixture
 def talk(footage: Path) -> Path:
     """Return the first 9 s of the sample."""
-    target = footage / "talk.mp4"
-    ffmpeg.run(["-i", str(SAMPLE), "-t", "9", "-c", "copy", str(target)], folder=footage)
-    return target
+    return sample(footage / "talk.mp4", 9)
 
 
 def states_in_prefect(name: str) -> dict[str, str]:
@@ -245,6 +244,34 @@ def test_a_spoiled_store_never_gives_another_film(talk: Path, footage: Path, see
         assert upkeep.damage(open_store()) == {}
 
 
+def test_footage_that_changes_meanwhile_spoils_nothing(
+    talk: Path, footage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import extract_audio
+
+    settings = changed(FAST, transcript={"enabled": False}, faces={"enabled": False})
+    before, other = talk.read_bytes(), sample(footage / "other.mp4", 6).read_bytes()
+    extract = extract_audio.extract_analysis_audio
+
+    def changes(*arguments: Any) -> None:
+        extract(*arguments)
+        talk.write_bytes(other)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(extract_audio, "extract_analysis_audio", changes)
+        with pytest.raises(BadInput, match="was changed while"):
+            edit([talk], footage / "film.mp4", None, settings)
+    assert {record.step for record in open_store().records()} == {"probe"}
+
+    for data in (other, before):
+        talk.write_bytes(data)
+        edit([talk], footage / "film.mp4", None, settings)
+        with monkeypatch.context() as patch:
+            patch.setenv("FINECUT_CACHE", str(footage / f"fresh {len(data)}"))
+            edit([talk], footage / "fresh.mp4", None, settings)
+        assert digest(footage / "film.mp4") == digest(footage / "fresh.mp4")
+
+
 CHANGES: dict[str, list[dict[str, Any]]] = {
     "silence": [{"enabled": False}, {"padding": 0.3}, {"min_silence": 1.5}, {"threshold": -56.0}],
     "zoom": [{"max": 1.4}, {"enabled": False}, {"period": 3.0}],
@@ -260,8 +287,7 @@ def test_with_the_store_the_film_is_the_same_as_without(
     talk: Path, footage: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     chance = random.Random(seed)
-    clips = [talk, footage / "shorter.mp4"]
-    ffmpeg.run(["-i", str(talk), "-t", "6", "-c", "copy", str(clips[1])], folder=footage)
+    clips = [talk, sample(footage / "shorter.mp4", 6)]
     base = changed(FAST, transcript={"enabled": False}, render={"height": 96})
     settings, videos = base, clips[:1]
     for number in range(5):

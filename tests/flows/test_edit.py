@@ -17,9 +17,8 @@ from flows.edit import edit, render_document
 from tasks.errors import BadInput, VerificationFailed
 from tasks.media import ffmpeg
 from tasks.settings import EditSettings, RenderSettings, TranscriptSettings
-from tests.builders import barcode_video, read_barcodes
+from tests.builders import SAMPLE, barcode_video, read_barcodes, sample
 
-SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "talk.mp4"
 FAST = EditSettings(
     render=RenderSettings(preset="ultrafast", crf=28, height=240),
     transcript=TranscriptSettings(model="tiny.en", beam=1),
@@ -30,9 +29,7 @@ STORED = {"probe", "audio", "voice", "transcript", "faces", "sound", "chunk"}
 @pytest.fixture
 def talk(footage: Path) -> Path:
     """Return the first 14 s of the sample: three sentences and an "um"."""
-    target = footage / "it's a [talk].mp4"
-    ffmpeg.run(["-i", str(SAMPLE), "-t", "14", "-c", "copy", str(target)], folder=footage)
-    return target
+    return sample(footage / "it's a [talk].mp4", 14)
 
 
 def decoded(path: Path) -> tuple[int, int]:

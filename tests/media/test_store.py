@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -141,6 +142,25 @@ def test_a_spoiled_database_costs_entries_and_nothing_else(
     assert third is not None and third.value == VALUE
 
 
+def test_a_database_that_cannot_be_written_to_is_told_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.media.index.TIMEOUT_S", 0.2)
+    store = ProcessingCache(tmp_path / "store")
+    other = sqlite3.connect(tmp_path / "store" / "index" / "cache.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(BadInput, match="cannot be used"):
+            store.set(KEY, VALUE)
+        store.note_run({"id": "done without"})
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+    store.set(KEY, VALUE)
+    assert store.get(KEY.digest) is not None
+
+
 def test_a_database_that_became_a_folder_is_begun_anew(
     store: ProcessingCache, tmp_path: Path
 ) -> None:
@@ -193,7 +213,6 @@ def test_a_file_that_two_results_name_stays_with_the_other(
     assert store.remove([other.digest]) == 5000
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk to write to")
 def test_a_full_disk_is_told_and_leaves_no_entry(
     store: ProcessingCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,7 +123,7 @@ def test_records_of_another_version_are_no_damage(store: ProcessingCache) -> Non
 
     found = upkeep.verify(store, is_dry=False)
 
-    assert (found.records, found.older, found.whole) == ({}, (sound(1).digest,), 8)
+    assert (found.records, found.other_versions, found.whole) == ({}, (sound(1).digest,), 8)
     assert store.broken() == [sound(1).digest], "that version may still be in use"
     assert upkeep.prune(store, 1 << 30, is_dry=False).broken == (sound(1).digest,)
     assert store.broken() == []

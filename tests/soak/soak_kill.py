@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders import SAMPLE
 from tests.soak.killing import kill_and_go_on
-
-SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "talk.mp4"
 
 
 @pytest.mark.timeout(3600)
