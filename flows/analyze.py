@@ -12,6 +12,7 @@ from tasks.caching import off, result_of
 from tasks.detect_faces import Looking, find_faces
 from tasks.detect_silence import Heard, Hearing, detect_silence
 from tasks.detect_voice import Listening, detect_voice
+from tasks.engine import begin, done
 from tasks.extract_audio import extract_audio
 from tasks.note_films import note_films
 from tasks.probe import Probing, probe
@@ -36,12 +37,12 @@ class Analysis:
 
 def analyze(run: Run, paths: Sequence[Path], settings: EditSettings) -> Analysis:
     """Return the analysis of the footage."""
-    probing = [probe.submit(run, Held(Probing(path, settings.sound))) for path in paths]
+    probing = [begin(probe, run, Held(Probing(path, settings.sound))) for path in paths]
     sources = tuple(result_of(run, future.result()) for future in probing)
     wants_faces = settings.faces.enabled and settings.zoom.enabled and settings.zoom.max > 1
     # Faces are looked for while the sound is worked on.
     looking = [
-        find_faces.submit(run, Held(Looking(source, settings.faces)))
+        begin(find_faces, run, Held(Looking(source, settings.faces)))
         for source in sources
         if wants_faces
     ]
@@ -55,9 +56,14 @@ def analyze(run: Run, paths: Sequence[Path], settings: EditSettings) -> Analysis
         tuple(transcript for _, transcript in listened),
         faces or (NO_FACE,) * len(sources),
     )
-    note_films.submit(
-        run, Held(sources), Held(found.heard), Held(found.transcripts), Held(found.faces)
-    ).result()
+    done(
+        note_films,
+        run,
+        Held(found.sources),
+        Held(found.heard),
+        Held(found.transcripts),
+        Held(found.faces),
+    )
     return found
 
 
@@ -65,13 +71,12 @@ def _listen(run: Run, source: Source, settings: EditSettings) -> tuple[Heard | N
     """Return what the sound of one source says; nothing where it has none."""
     if source.audio is None:
         return None, NO_WORDS
-    audio = result_of(run, extract_audio.submit(run, Held(source)).result())
-    listening = detect_voice.submit(run, Held(Listening(source, audio)))
-    voice = result_of(run, listening.result())
+    audio = result_of(run, done(extract_audio, run, Held(source)))
+    voice = result_of(run, done(detect_voice, run, Held(Listening(source, audio))))
     transcript = NO_WORDS
     if settings.transcript.enabled:
         transcript = transcribed(run, source, audio, voice, settings.transcript)
     else:
         off(run, "transcript")
     hearing = Held(Hearing(source, audio, voice, transcript, settings.silence))
-    return detect_silence.submit(run, hearing).result().value, transcript
+    return done(detect_silence, run, hearing).value, transcript

@@ -15,6 +15,7 @@ from flows.render import render
 from tasks.answer_edit import answer_edit, remember_edit
 from tasks.answers import EditRequest, run_request
 from tasks.build_timeline import build_timeline
+from tasks.engine import done
 from tasks.find_footage import find_footage
 from tasks.plan_render import Decided, plan_render
 from tasks.render.checking import plan_from
@@ -71,10 +72,10 @@ def edit(
         if output is None:
             return _edited(run, videos, None, artifacts, settings, plan)
         asked = Held(EditRequest(tuple(videos), output, artifacts, settings))
-        report = answer_edit.submit(run, asked).result().value
+        report = done(answer_edit, run, asked).value
         if report is None:
             report = _edited(run, videos, output, artifacts, settings, plan)
-            remember_edit.submit(run, asked, Held(report)).result()
+            done(remember_edit, run, asked, Held(report))
         return report
 
 
@@ -88,16 +89,13 @@ def _edited(
 ) -> dict[str, Any]:
     """Analyse, decide and render; return the report."""
     found = analyze(run, videos, settings)
-    cutting = build_timeline.submit(run, Held(found.sources), Held(found.heard), settings)
-    cut = cutting.result().value
+    cut = done(build_timeline, run, Held(found.sources), Held(found.heard), settings).value
     words = tuple(heard.words if heard else () for heard in found.heard)
     decided = Decided(found.sources, cut.timeline, cut.cuts, words, found.faces)
-    planned = plan_render.submit(run, Held(decided), settings, plan).result().value
+    planned = done(plan_render, run, Held(decided), settings, plan).value
     rendered = render(run, planned, output) if output else NOTHING_RENDERED
     beside = Beside(output, artifacts, found.transcripts)
-    reporting = write_report.submit(run, Held(planned), Held(beside), Held(rendered))
-    report: dict[str, Any] = reporting.result().value
-    return report
+    return done(write_report, run, Held(planned), Held(beside), Held(rendered)).value
 
 
 @flow(
@@ -124,8 +122,7 @@ def render_document(
     planned = plan_from(document)
     sources = tuple((source.name, source.digest) for source in planned.sources)
     with run.noted(RunRequest(sources, str(output), {})):
-        find_footage.submit(run, Held(planned), roots, output).result()
+        done(find_footage, run, Held(planned), roots, output)
         rendered = render(run, planned, output)
         beside = Beside(output, artifacts, ())
-        reporting = write_report.submit(run, Held(planned), Held(beside), Held(rendered))
-        return reporting.result().value
+        return done(write_report, run, Held(planned), Held(beside), Held(rendered)).value

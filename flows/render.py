@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.caching import result_of
+from tasks.engine import begin, done
 from tasks.join_film import join_film
 from tasks.render.chunks import chunks
 from tasks.render.plan import RenderPlan
@@ -18,14 +19,10 @@ def render(run: Run, plan: RenderPlan, output: Path) -> Rendered:
     """Render a plan into a file."""
     held, parts = Held(plan), chunks(plan)
     run.frames_total = plan.timeline.frames
-    sounding = render_sound.submit(run, held) if plan.sound else None
-    drawing = [render_chunk.submit(run, Held(Drawing(plan, part))) for part in parts]
-    files = []
-    for part, future in zip(parts, drawing, strict=True):
-        files.append(result_of(run, future.result()))
-        if future.state.name == "Cached":
-            run.add_frames(part.frames)
+    sounding = begin(render_sound, run, held) if plan.sound else None
+    drawing = [begin(render_chunk, run, Held(Drawing(plan, part))) for part in parts]
+    files = [result_of(run, drawn.result()) for drawn in drawing]
     sound = result_of(run, sounding.result()) if sounding else None
-    joining = join_film.submit(run, held, Held(parts), files, sound, output)
+    checks = done(join_film, run, held, Held(parts), files, sound, output)
     rendered = sum(r.step == "chunk" and r.state == "miss" for r in run.records)
-    return Rendered(joining.result(), len(parts), rendered)
+    return Rendered(checks, len(parts), rendered)

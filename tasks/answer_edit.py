@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed
 
 from tasks.answers import EditRequest, answer, key_of, remember
 from tasks.caching import NEVER_STORED
+from tasks.engine import publish
 from tasks.render.report import report_markdown
 from tasks.run import Held, Run
 
@@ -22,8 +22,7 @@ def answer_edit(run: Run, held: Held[EditRequest]) -> Held[dict[str, Any] | None
     if found is None:
         return Held(None)
     run.record(found.record)
-    markdown = report_markdown(found.report)
-    create_markdown_artifact(markdown, key="finecut-report", description="What the edit did")
+    publish(report_markdown(found.report))
     # Prefect takes a state for what it is, and hands on what it holds.
     return Completed(data=Held(found.report), name="Cached")  # type: ignore[return-value]
 

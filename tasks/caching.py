@@ -62,6 +62,8 @@ class Stored(Generic[G, T]):
     """Turns an entry into the value; an error of its own makes the entry a miss."""
     without: Callable[[Run, Missing], T] | None = None
     """What the film does without where a library or model is missing; none: the run fails."""
+    found: Callable[[Run, G], None] | None = None
+    """Called when the result was there already."""
 
 
 @dataclass
@@ -168,6 +170,8 @@ def look_up(run: Run, step: Stored[G, T], held: Held[G]) -> bool:
     run.results[held.key.digest] = loaded[-1]
     seconds = time.monotonic() - start_s
     _record(run, held.key, "hit", seconds, saved_s=entry.seconds, saved_bytes=entry.size_bytes)
+    if step.found is not None:
+        step.found(run, held.value)
     return True
 
 
@@ -206,7 +210,7 @@ def _compute(run: Run, step: Stored[G, T], held: Held[G], key: Key) -> None:
     _record(run, key, "miss", seconds)
 
 
-def result_of(run: Run, reference: Mapping[str, str]) -> Any:
+def result_of(run: Run, reference: dict[str, str]) -> Any:
     """Return what a stored step came to, given what its task returned."""
     return run.results[reference["key"]]
 

@@ -95,5 +95,6 @@ render_chunk = stored(
         lambda _, given: chunk_key(given.plan, given.chunk),
         _compute,
         lambda _, entry: entry.blobs["chunk"],
+        found=lambda run, given: run.add_frames(given.chunk.frames),
     )
 )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tasks.analysis.transcript import Transcript, Word
 from tasks.analysis.windows import speech_windows
 from tasks.caching import Made, Stored, result_of, stored
+from tasks.engine import done
 from tasks.extract_audio import AnalysisAudio
 from tasks.keys import Key, transcript_key
 from tasks.media.audio import read_analysis
@@ -81,7 +82,7 @@ def transcribed(
     try:
         for span in speech_windows(voice, float(source.duration_s), settings.window):
             window = Held(Window(source, audio, span, settings, engine, language))
-            part = result_of(run, transcribe_window.submit(run, window).result())
+            part = result_of(run, done(transcribe_window, run, window))
             # The first window in which somebody speaks settles the language for the rest.
             language = language or part.language or None
             told = told or part.language

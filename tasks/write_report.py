@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
 
 from tasks.analysis.transcript import Transcript
 from tasks.caching import NEVER_STORED
+from tasks.engine import publish
 from tasks.media.files import write_text
 from tasks.media.usage import cpu_s
 from tasks.render.chunks import chunks
@@ -105,5 +105,5 @@ def write_report(
     if paths:
         write_text(Path(paths["report"]), pretty(report))
         write_text(Path(paths["report_markdown"]), markdown)
-    create_markdown_artifact(markdown, key="finecut-report", description="What the edit did")
+    publish(markdown)
     return Held(report if beside.output else {**report, "graphs": graphs(plan)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -160,13 +161,17 @@ def _answered(values: dict[str, Any]) -> dict[str, Any] | None:
 def _run(
     flow_name: str, values: dict[str, Any], *, as_json: bool, quiet: bool, verbose: bool
 ) -> dict[str, Any]:
-    """Run a flow with its parameters; Prefect is imported only here."""
+    """Run a flow with its parameters, under Prefect where a server is set."""
     environment.prepare(verbose=verbose)
     with view(quiet=quiet or as_json or verbose) as listener:
         import flows.edit
+        from tasks.engine import without_prefect
         from tasks.run import listening, stop_all
 
-        run: Callable[..., dict[str, Any]] = getattr(flows.edit, flow_name)
+        flow = getattr(flows.edit, flow_name)
+        run: Callable[..., dict[str, Any]] = flow
+        if not environment.has_server():
+            run = partial(without_prefect, flow, flows.edit.WORKERS)
         with stoppable(stop_all, as_json=as_json), listening(listener):
             return apart(lambda: run(**values))
 
