@@ -89,12 +89,14 @@ STEPS = {
         ("sources", "silence"),
         ("silence.enabled", "silence.min_clip", "render.frame_rate"),
     ),
+    # 2: anchors lie about a period apart, and in long takes too
     "zoom": Step(
-        Tier.DYNAMIC, 1, ("timeline", "faces", "canvas"), _named("zoom", ZoomSettings, "enabled")
+        Tier.DYNAMIC, 2, ("timeline", "faces", "canvas"), _named("zoom", ZoomSettings, "enabled")
     ),
+    # 2: cues end where a long pause was cut out
     "subtitles": Step(
         Tier.DYNAMIC,
-        1,
+        2,
         ("timeline", "transcript", "canvas"),
         _named("subtitles", SubtitleSettings, "enabled"),
     ),

@@ -216,10 +216,10 @@ class RenderSettings(Settings):
         None, ge=64, le=8640, description="Output height in pixels; none: that of the first file."
     )
     min_chunk: Seconds = Field(
-        8.0, ge=0.5, le=600, description="A chunk is at least this long, in seconds."
+        2.5, ge=0.5, le=600, description="A chunk is at least this long, in seconds."
     )
     max_chunk: Seconds = Field(
-        30.0, ge=1, le=3600, description="A chunk is at most this long, in seconds."
+        10.0, ge=1, le=3600, description="A chunk is at most this long, in seconds."
     )
 
 

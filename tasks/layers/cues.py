@@ -17,6 +17,8 @@ class TimelineWord:
     end_frame: int
     ends_phrase: bool = False
     """Whether the speech model closed a segment behind this word."""
+    pause_s: float = 0.0
+    """How long the speaker paused behind it in the footage, where a cut took the pause away."""
 
 
 @dataclass(frozen=True, slots=True)

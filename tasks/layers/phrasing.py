@@ -1,9 +1,10 @@
 """Phrasing: which words stand on the screen together, on which lines, from which frame to which.
 
 Words come in timeline frames. They are first dealt into blocks (a sentence, or what lies between
-two long pauses); each block is then broken by itself into cues and lines, at the least cost, so
-an edit in one block moves nothing in any other. Line lengths, characters per second and shortest
-times follow what broadcasters ask for (Netflix Timed Text Style Guide, BBC Subtitle Guidelines).
+two long pauses of the speaker, cut out or not); each block is then broken by itself into cues and
+lines, at the least cost, so an edit in one block moves nothing in any other. Line lengths,
+characters per second and shortest times follow what broadcasters ask for (Netflix Timed Text Style
+Guide, BBC Subtitle Guidelines).
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ MIN_BLANK_S = 0.25
 PAUSE_S = 0.3
 """A pause this long is a good place to break."""
 LONG_PAUSE_S = 0.7
-"""A pause this long ends a block: no cue spans it."""
+"""A pause this long ends a block, also where it was cut out: no cue spans it."""
 MAX_BLOCK_WORDS = 60
 """A longer block (speech written without punctuation) is split at its longest pauses."""
 
@@ -124,16 +125,19 @@ def _settled(words: Iterator[TimelineWord], limit: int | None) -> list[TimelineW
 def _blocks(words: Sequence[TimelineWord], rate: Fraction) -> Iterator[range]:
     """Yield index ranges that are broken into cues each by itself: sentences, runs up to a pause.
 
-    A sentence too short to stand alone stays with the one that follows it.
+    A long pause that was cut out ends one too: the picture jumps there, and text that goes on
+    across a change of picture is read twice (Netflix: cues end at shot changes). A run too short
+    to stand alone stays with the one that follows it.
     """
     start = 0
     for n, (word, after) in enumerate(pairwise(words), 1):
         pause_s = (after.start_frame - word.end_frame) / rate
         lasts_s = (after.start_frame - words[start].start_frame) / rate
+        is_end = ends_sentence(word.text) or word.pause_s >= LONG_PAUSE_S
         if (
             pause_s >= LONG_PAUSE_S
             or (word.ends_phrase and pause_s >= PAUSE_S)
-            or (ends_sentence(word.text) and lasts_s >= MIN_DURATION_S)
+            or (is_end and lasts_s >= MIN_DURATION_S)
         ):
             yield from _halved(words, range(start, n))
             start = n
@@ -163,7 +167,7 @@ def _break_cost(word: TimelineWord, after: TimelineWord, rate: Fraction) -> floa
         (ONLY_CLOSING.fullmatch(after.text), 50.0),
         (ends_sentence(word.text), 0.0),
         (CLAUSE_END.search(word.text), 1.0),
-        (pause_s >= PAUSE_S, 1.5),
+        (pause_s >= PAUSE_S or word.pause_s >= PAUSE_S, 1.5),
         (word.ends_phrase, 2.0),
         (word.text.lower() in LEADING_WORDS, 8.0),
         (after.text.lower() in LEADING_WORDS, 3.0),

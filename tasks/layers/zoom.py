@@ -1,8 +1,8 @@
 """The breathing zoom: 1 → max → 1 along a half sine, around the speaker's face.
 
-Where a cycle starts is anchored in content, not in the clock: some cuts are anchors, chosen by what
-lies around them, and between two anchors a whole number of cycles fits. The factor is 1 at every
-anchor, so nothing jumps there; it runs smoothly across the small cuts between; and an edit
+Where a cycle starts is anchored in content, not in the clock: some cuts are anchors, picked by what
+is shown behind them, and between two anchors a whole number of cycles fits. The factor is 1 at
+every anchor, so nothing jumps there; it runs smoothly across the small cuts between; and an edit
 elsewhere moves no cycle beyond the neighbouring anchors.
 
 The zoom keeps one point of the picture, the focus, where it is and enlarges around it. So for any
@@ -11,7 +11,6 @@ focus inside the picture and any factor of 1 or more, no edge can ever come into
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,10 +20,11 @@ from math import exp, pi, sin
 from tasks.analysis.faces import FaceTrack
 from tasks.analysis.subject import subject_at
 from tasks.settings import ZoomSettings
-from tasks.timeline.model import Canvas, Clip, Source, Timeline
+from tasks.timeline.marks import cut_marks, lowest_in_reach, uncut_marks
+from tasks.timeline.model import Canvas, Source, Timeline
 
-ANCHOR_REACH_S = 4.0
-"""An anchor is the chosen cut among all cuts within this distance: anchors lie further apart."""
+MIN_SPAN_S = 1.0
+"""Anchors lie at least this far apart, however short a period is asked for."""
 
 FOCUS_STEP_S = 2.0
 """About how far the points lie apart between which the focus glides."""
@@ -108,42 +108,22 @@ def _focus_at(points: Sequence[FocusPoint], frame: int) -> tuple[float, float]:
     return before.x + (after.x - before.x) * eased, before.y + (after.y - before.y) * eased
 
 
-def anchors(timeline: Timeline, sources: Sequence[Source], reach_s: float) -> tuple[int, ...]:
-    """Return the timeline frames of the anchor cuts, with the film's start and end around them.
+def anchors(
+    timeline: Timeline, sources: Sequence[Source], settings: ZoomSettings
+) -> tuple[int, ...]:
+    """Return the timeline frames of the anchors, from the film's start to its end.
 
-    A cut is an anchor when its mark, a hash of what is shown right before and behind it, is the
-    lowest of all cuts within `reach_s`. That looks at the neighbourhood only: an edit changes no
-    anchor further away.
+    A cut is an anchor when the picture behind it has the lowest hash of all cuts within half a
+    period: anchors then lie about a period apart. Where nothing is cut for long, every second
+    period of the footage's own count is one, so that a long take breathes exactly as asked for,
+    and an edit at one end of it does not reach the other.
     """
-    starts = timeline.clip_starts()
-    reach_frames = round(reach_s * timeline.rate)
-    cuts = [
-        (starts[number], cut_mark(sources, timeline.clips[number - 1], timeline.clips[number]))
-        for number in range(1, len(timeline.clips))
-    ]
-    inner = [
-        frame
-        for number, (frame, mark) in enumerate(cuts)
-        if reach_frames <= frame <= timeline.frames - reach_frames
-        and mark == min(_marks_near(cuts, number, reach_frames))
-    ]
-    return (0, *inner, timeline.frames)
-
-
-def _marks_near(cuts: list[tuple[int, str]], number: int, reach: int) -> list[str]:
-    frame = cuts[number][0]
-    low = bisect_right(cuts, frame - reach, key=lambda cut: cut[0])
-    high = bisect_right(cuts, frame + reach - 1, key=lambda cut: cut[0])
-    return [mark for _, mark in cuts[low:high]]
-
-
-def cut_mark(sources: Sequence[Source], before: Clip, after: Clip) -> str:
-    """Return a hash of a cut's content: the last frame shown before it and the first behind."""
-    text = (
-        f"{sources[before.source].digest}:{before.source_out}"
-        f"|{sources[after.source].digest}:{after.source_in}"
-    )
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    period_frames = max(2, round(settings.period * timeline.rate))
+    reach = max(round(MIN_SPAN_S * timeline.rate), period_frames // 2)
+    cuts = list(cut_marks(timeline, sources))
+    inside = uncut_marks(timeline, sources, 2 * period_frames, period_frames)
+    picked = lowest_in_reach(cuts, 0, timeline.frames, reach)
+    return (0, *sorted([*picked, *(mark.frame for mark in inside)]), timeline.frames)
 
 
 def zoom_layer(
@@ -164,7 +144,7 @@ def zoom_layer(
     """
     spans: list[ZoomSpan] = []
     points: list[FocusPoint] = []
-    at = anchors(timeline, sources, ANCHOR_REACH_S)
+    at = anchors(timeline, sources, settings)
     seen = _FaceView(timeline, sources, tracks, canvas)
     for start, end in pairwise(at):
         cycles = max(1, round((end - start) / float(timeline.rate) / settings.period))

@@ -1,22 +1,30 @@
 """Chunks: where the film is cut into pieces that render apart, and what each piece is made of.
 
-Borders follow the content, so that they fall into step again behind an edit. A border is a cut
-whose mark (a hash of what is shown around it) is the lowest within reach; a stretch that is still
-too long is split at its lowest cut, or, where nothing is cut, at a frame that the footage's own
-count picks. A chunk is counted from its own start: moving it along the timeline changes nothing.
+Borders follow the content, so that they fall into step again behind an edit: the best place within
+reach is where the zoom rests, else a cut, else a frame that the footage's own count picks. A chunk
+is counted from its own start: moving it along the timeline changes nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import attrgetter
 
 from tasks.layers.subtitles import ass_document
-from tasks.layers.zoom import ZoomLayer, cut_mark
+from tasks.layers.zoom import ZoomLayer
 from tasks.render.plan import RenderPlan
+from tasks.timeline.marks import (
+    Mark,
+    between,
+    cut_marks,
+    in_order,
+    lowest_in_reach,
+    marks_at,
+    uncut_marks,
+)
 from tasks.timeline.model import Clip
 
 
@@ -55,22 +63,26 @@ def chunks(plan: RenderPlan, borders: tuple[int, ...] | None = None) -> tuple[Ch
 
 def chunk_borders(plan: RenderPlan) -> tuple[int, ...]:
     """Return the borders of a plan's chunks, from 0 to the timeline's end."""
-    marks = _cut_marks(plan)
+    marks = _marks(plan)
     forced = sorted({0, plan.timeline.frames, *_tone_borders(plan)})
     out = [0]
     for start, end in pairwise(forced):
-        chosen = [start, *_lowest_in_reach(marks, start, end, plan.min_chunk_frames), end]
+        chosen = [start, *lowest_in_reach(marks, start, end, plan.min_chunk_frames), end]
         for low, high in pairwise(chosen):
             out += [*_split(plan, marks, low, high), high]
     return tuple(out)
 
 
-def _cut_marks(plan: RenderPlan) -> list[tuple[int, str]]:
-    clips, starts = plan.timeline.clips, plan.timeline.clip_starts()
-    return [
-        (starts[number], cut_mark(plan.sources, clips[number - 1], clips[number]))
-        for number in range(1, len(clips))
-    ]
+def _marks(plan: RenderPlan) -> list[Mark]:
+    """Return where a chunk may end: best where the zoom rests, else on a cut, else anywhere."""
+    timeline, sources = plan.timeline, plan.sources
+    step = max(1, plan.min_chunk_frames // 4)
+    resting = [span.start_frame for span in plan.zoom.spans] if plan.zoom else []
+    return in_order(
+        marks_at(resting, timeline, sources, rank=0),
+        cut_marks(timeline, sources, rank=1),
+        uncut_marks(timeline, sources, step, step, rank=2),
+    )
 
 
 def is_hdr(plan: RenderPlan, clip: Clip) -> bool:
@@ -87,21 +99,7 @@ def _tone_borders(plan: RenderPlan) -> Iterator[int]:
             yield starts[number]
 
 
-def _between(marks: list[tuple[int, str]], low: int, high: int) -> list[tuple[int, str]]:
-    """Return the marks of the frames ``[low, high]``."""
-    first = bisect_left(marks, low, key=lambda mark: mark[0])
-    return marks[first : bisect_right(marks, high, key=lambda mark: mark[0])]
-
-
-def _lowest_in_reach(marks: list[tuple[int, str]], start: int, end: int, reach: int) -> list[int]:
-    return [
-        frame
-        for frame, mark in _between(marks, start + reach, end - reach)
-        if mark == min(m for _, m in _between(marks, frame - reach + 1, frame + reach - 1))
-    ]
-
-
-def _split(plan: RenderPlan, marks: list[tuple[int, str]], start: int, end: int) -> list[int]:
+def _split(plan: RenderPlan, marks: Sequence[Mark], start: int, end: int) -> list[int]:
     """Return the borders inside a stretch, so that no chunk is longer than the plan allows."""
     out: list[int] = []
     waiting = [(start, end)]
@@ -109,32 +107,13 @@ def _split(plan: RenderPlan, marks: list[tuple[int, str]], start: int, end: int)
         low, high = waiting.pop()
         if high - low <= plan.max_chunk_frames:
             continue
-        border = _lowest_between(plan, marks, low, high)
+        room = min(plan.min_chunk_frames, (high - low) // 3)
+        inside = between(marks, low + room, high - room)
+        lowest = min(inside, key=attrgetter("lowness"), default=None)
+        border = lowest.frame if lowest else (low + high) // 2
         out.append(border)
         waiting += [(low, border), (border, high)]
     return sorted(out)
-
-
-def _lowest_between(plan: RenderPlan, marks: list[tuple[int, str]], low: int, high: int) -> int:
-    room = min(plan.min_chunk_frames, (high - low) // 3)
-    inside = _between(marks, low + room, high - room)
-    inside = inside or list(_source_marks(plan, low + room, high - room))
-    return min(inside, key=lambda mark: mark[1])[0] if inside else (low + high) // 2
-
-
-def _source_marks(plan: RenderPlan, low: int, high: int) -> Iterator[tuple[int, str]]:
-    """Yield frames inside clips that the footage's own count picks, with a hash as their mark."""
-    starts = plan.timeline.clip_starts()
-    number = bisect_right(starts, low) - 1
-    step = max(1, plan.min_chunk_frames)
-    while number < len(plan.timeline.clips) and starts[number] <= high:
-        clip, start = plan.timeline.clips[number], starts[number]
-        shift = clip.source_in - start
-        first = -(-(max(low, start) + shift) // step) * step
-        for at in range(first, min(high + 1, start + clip.frames) + shift, step):
-            text = f"{plan.sources[clip.source].digest}:{at}"
-            yield at - shift, hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-        number += 1
 
 
 def _chunk(plan: RenderPlan, start: int, end: int) -> Chunk:

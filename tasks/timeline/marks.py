@@ -1,0 +1,109 @@
+"""Places of a timeline that its content picks, so that they fall into step again behind an edit.
+
+A place is known by the picture that is shown from there on. So taking a range out moves no place
+but those inside it, and a trim at a range's end moves none at all. Where places are to lie apart,
+each with a hash of its picture, the lowest of a neighbourhood is taken: that looks no further than
+the neighbourhood, and an edit elsewhere changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from tasks.timeline.model import Source, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place that may be picked."""
+
+    frame: int
+    """On the timeline."""
+    lowness: tuple[int, str]
+    """Whichever is lowest of its neighbours is picked: a rank, then a hash of the picture."""
+
+
+def picture_hash(source: Source, source_frame: int) -> str:
+    """Return a hash of the picture that a frame of a source's grid shows."""
+    text = f"{source.digest}:{source_frame}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def cut_marks(timeline: Timeline, sources: Sequence[Source], rank: int = 0) -> Iterator[Mark]:
+    """Yield a mark for each cut, in order; the timeline's start is none."""
+    for clip, start in zip(timeline.clips[1:], timeline.clip_starts()[1:], strict=False):
+        yield Mark(start, (rank, picture_hash(sources[clip.source], clip.source_in)))
+
+
+def uncut_marks(
+    timeline: Timeline, sources: Sequence[Source], step_frames: int, room_frames: int, rank: int = 0
+) -> Iterator[Mark]:
+    """Yield marks inside clips, at multiples of `step_frames` of the source's own count.
+
+    Args:
+        timeline: what stays.
+        sources: the footage.
+        step_frames: distance of the marks.
+        room_frames: how far from the ends of a clip they stay.
+        rank: of the marks.
+    """
+    for clip, start in zip(timeline.clips, timeline.clip_starts(), strict=False):
+        first = -(-(clip.source_in + room_frames) // step_frames) * step_frames
+        for at in range(first, clip.source_out - room_frames + 1, step_frames):
+            lowness = (rank, picture_hash(sources[clip.source], at))
+            yield Mark(start + at - clip.source_in, lowness)
+
+
+def marks_at(
+    frames: Sequence[int], timeline: Timeline, sources: Sequence[Source], rank: int = 0
+) -> Iterator[Mark]:
+    """Yield a mark for each of some timeline frames."""
+    starts = timeline.clip_starts()
+    for frame in frames:
+        number = bisect_right(starts, frame) - 1
+        clip = timeline.clips[number]
+        at = clip.source_in + frame - starts[number]
+        yield Mark(frame, (rank, picture_hash(sources[clip.source], at)))
+
+
+def in_order(*marks: Iterator[Mark]) -> list[Mark]:
+    """Return marks of several kinds by their place; of two on one frame the lower one."""
+    best: dict[int, Mark] = {}
+    for each in marks:
+        for mark in each:
+            known = best.get(mark.frame)
+            if known is None or mark.lowness < known.lowness:
+                best[mark.frame] = mark
+    return [best[frame] for frame in sorted(best)]
+
+
+def between(marks: Sequence[Mark], first: int, last: int) -> Sequence[Mark]:
+    """Return the marks on the frames ``[first, last]``."""
+    place = attrgetter("frame")
+    return marks[bisect_left(marks, first, key=place) : bisect_right(marks, last, key=place)]
+
+
+def lowest_in_reach(marks: Sequence[Mark], start: int, end: int, reach: int) -> list[int]:
+    """Return the frames of those marks that are the lowest of all closer than `reach` frames.
+
+    They lie at least `reach` frames apart, and as far from `start` and `end`.
+
+    Args:
+        marks: in order.
+        start: first frame of the stretch looked at.
+        end: the frame behind its last one.
+        reach: in frames, at least 1.
+    """
+    picked: list[int] = []
+    for mark in between(marks, start + reach, end - reach):
+        near = between(marks, mark.frame - reach + 1, mark.frame + reach - 1)
+        if mark.lowness > min(other.lowness for other in near):
+            continue
+        # The same picture shown twice has the same hash: the earlier place is taken.
+        if not picked or mark.frame - picked[-1] >= reach:
+            picked.append(mark.frame)
+    return picked
