@@ -11,7 +11,7 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.analyze import analyze
-from flows.render import render
+from flows.render import render_film
 from tasks.answer_edit import answer_edit, remember_edit
 from tasks.answers import EditRequest, run_request
 from tasks.build_timeline import build_timeline
@@ -93,7 +93,9 @@ def _edited(
     words = tuple(heard.words if heard else () for heard in found.heard)
     decided = Decided(found.sources, cut.timeline, cut.cuts, words, found.faces)
     planned = plan_render.submit(run, Held(decided), settings, plan).result().value
-    rendered = render(run, planned, output) if output else NOTHING_RENDERED
+    rendered = NOTHING_RENDERED
+    if output:
+        planned, rendered = render_film(run, planned, output)
     beside = Beside(output, artifacts, found.transcripts)
     reporting = write_report.submit(run, Held(planned), Held(beside), Held(rendered))
     report: dict[str, Any] = reporting.result().value
@@ -125,7 +127,7 @@ def render_document(
     sources = tuple((source.name, source.digest) for source in planned.sources)
     with run.noted(RunRequest(sources, str(output), {})):
         find_footage.submit(run, Held(planned), roots, output).result()
-        rendered = render(run, planned, output)
+        planned, rendered = render_film(run, planned, output)
         beside = Beside(output, artifacts, ())
         reporting = write_report.submit(run, Held(planned), Held(beside), Held(rendered))
         return reporting.result().value
