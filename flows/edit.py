@@ -65,7 +65,8 @@ def edit(
     Returns:
         The report, as ``--json`` prints it.
     """
-    settings = settings_of(settings, is_preview=preview)
+    suffix = output.suffix if output else ""
+    settings = settings_of(settings, is_preview=preview, suffix=suffix)
     run = Run({})
     with run.noted(run_request(run.store, videos, output, settings, preview=preview)):
         if output is None:

@@ -18,11 +18,11 @@ from tasks.write_report import Rendered
 
 def render_film(run: Run, plan: RenderPlan, output: Path) -> tuple[RenderPlan, Rendered]:
     """Render a plan into a file; return it as it was rendered: another encoder may stand in."""
-    plan = settled(run, plan)
+    plan = settled(run, plan, output)
     try:
         return plan, render(run, plan, output)
     except EncoderFailed as error:
-        plan = fallen_back(run, plan, error)
+        plan = fallen_back(run, plan, output, error)
         return plan, render(run, plan, output)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 from tasks.errors import EncoderFailed
 from tasks.media.encoders import CLIP, FRAMES, HEIGHT_PX, WIDTH_PX, proof, reason
 from tasks.render.chunks import Chunk
-from tasks.render.encoders import SPECS, Unproven, chosen, fall_back_text
+from tasks.render.encoders import SPECS, Unproven, check_container, chosen, fall_back_text
 from tasks.render.graph import chunk_arguments
 from tasks.render.plan import RenderPlan, encoding_for, encoding_with
 from tasks.render.report import StepRecord
@@ -50,13 +51,18 @@ def encoder_for(run: Run, asked: Encoder, why_not: Unproven = unproven) -> Encod
     return choice.encoder
 
 
-def settled(run: Run, plan: RenderPlan, why_not: Unproven = unproven) -> RenderPlan:
-    """Return a plan with an encoder that works here: a plan may have been made elsewhere."""
+def settled(run: Run, plan: RenderPlan, output: Path, why_not: Unproven = unproven) -> RenderPlan:
+    """Return a plan with an encoder that works here: a plan may have been made elsewhere.
+
+    Raises:
+        BadSettings: what it encodes does not go into the film's container.
+    """
+    check_container(plan.encoding.encoder, output.suffix)
     encoder = encoder_for(run, Encoder(plan.encoding.encoder), why_not)
     return replace(plan, encoding=encoding_with(plan.encoding, encoder))
 
 
-def fallen_back(run: Run, plan: RenderPlan, error: EncoderFailed) -> RenderPlan:
+def fallen_back(run: Run, plan: RenderPlan, output: Path, error: EncoderFailed) -> RenderPlan:
     """Return a plan with what stands in for a hardware encoder that failed in the middle.
 
     The whole film goes there, for chunks of different encoders do not join.
@@ -70,7 +76,8 @@ def fallen_back(run: Run, plan: RenderPlan, error: EncoderFailed) -> RenderPlan:
         raise error
     run.restart_frames()
     _told(run, fall_back_text(failed, other, run.given_up(failed) or reason(error)))
-    return settled(run, replace(plan, encoding=encoding_with(plan.encoding, other)))
+    moved = replace(plan, encoding=encoding_with(plan.encoding, other))
+    return settled(run, moved, output)
 
 
 def _told(run: Run, text: str) -> None:

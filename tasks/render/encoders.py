@@ -28,6 +28,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from tasks.errors import BadSettings
 from tasks.settings import Encoder, Quality
 
 Option = tuple[str, str]
@@ -301,6 +302,19 @@ def chosen(asked: Encoder, unproven: Unproven) -> Choice:
 def fall_back_text(encoder: str, other: str, reason: str) -> str:
     """Return the warning that one encoder takes the place of another."""
     return f"{encoder} does not work here, so {other} encodes the film: {reason}"
+
+
+def check_container(encoder: str, suffix: str) -> None:
+    """See that what an encoder writes can be put into a container, given by its suffix.
+
+    Raises:
+        BadSettings: it cannot.
+    """
+    if SPECS[encoder].codec == "av1" and suffix.lower() == ".mov":
+        raise BadSettings(
+            f"render.encoder {encoder} writes AV1, which FFmpeg puts into no .mov",
+            "name the film .mp4 or .mkv, or choose another render.encoder",
+        )
 
 
 def own_quality(encoder: str, crf: float) -> float:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from tasks.errors import BadSettings
 from tasks.layers.subtitles import SubtitleLayer
 from tasks.layers.zoom import ZoomLayer
-from tasks.render.encoders import SPECS, moved, own_quality
+from tasks.render.encoders import SPECS, check_container, moved, own_quality
 from tasks.settings import EditSettings, Encoder, Quality, RenderSettings, SoundSettings
 from tasks.timeline.model import Canvas, ColorTags, Cut, Source, Timeline
 from tasks.timeline.time import snapped_rate
@@ -179,13 +179,19 @@ def preview(settings: RenderSettings) -> RenderSettings:
     )
 
 
-def settings_of(settings: EditSettings, *, is_preview: bool) -> EditSettings:
+def settings_of(settings: EditSettings, *, is_preview: bool, suffix: str = "") -> EditSettings:
     """Return the settings that an edit is made with.
+
+    Args:
+        settings: what was asked for.
+        is_preview: whether it is small and fast instead.
+        suffix: of the film; empty where none is made.
 
     Raises:
         BadSettings: they do not go together.
     """
     if not is_preview:
         check_preset(settings.render)
+        check_container(_named(settings.render), suffix)
         return settings
     return settings.model_copy(update={"render": preview(settings.render)})
