@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from deployments.cli.config import load_settings
+from tasks.answers import _machine
 from tasks.keys import (
     STEPS,
     chunk_key,
@@ -31,6 +32,7 @@ from tasks.settings import (
     EditSettings,
     Encoder,
     FaceSettings,
+    RenderSettings,
     SoundSettings,
     TranscriptSettings,
 )
@@ -168,3 +170,15 @@ def test_what_hardware_encodes_depends_on_the_hardware_and_is_not_reproducible()
     assert "hardware" not in soft.fields["tools"]
     assert not is_reproducible(hard.fields)
     assert hard.fields["tools"]["hardware"] == hardware()
+
+
+def test_an_answer_knows_the_hardware_where_it_may_encode(store: ProcessingCache) -> None:
+    tools = {
+        encoder: _machine(store, EditSettings(render=RenderSettings(encoder=encoder)))
+        for encoder in Encoder
+    }
+
+    assert "hardware" not in tools[Encoder.LIBX264]
+    assert "hardware" not in tools[Encoder.LIBSVTAV1]
+    assert tools[Encoder.AUTO]["hardware"] == hardware()
+    assert tools[Encoder.HEVC_VAAPI]["hardware"] == hardware()
