@@ -19,7 +19,7 @@ from tasks.errors import FinecutError, ToolFailed
 from tasks.media import ffmpeg
 
 WIDTH_PX, HEIGHT_PX = 320, 192
-"""Size of the clip: above the least that hardware takes (NVENC 145 x 49, others 128 x 96)."""
+"""Size of the clip: above the least that hardware takes (NVENC: about 145 x 49)."""
 
 FRAMES = 12
 

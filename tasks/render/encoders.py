@@ -7,16 +7,18 @@ numbers come from:
 - libx264: good measured VMAF 96.7 on 720p footage, veryfast at the same rate factor 93.8 for half
   the time.
 - libx265, libsvtav1: measured against libx264 with libvmaf on 60 frames of the sample talk (720p,
-  zoom moving), frames paired by number. Rungs, as VMAF: draft x264 87.6, x265 87.3, SVT-AV1 88
-  (89.0 at 56, 87.1 at 58; it warns of presets above 9); good 96.4, 96.2, 96.4; best 97.2, 97.3, 97.2. The scales are
-  where the VMAF is that of x264 ``medium``, with x265 ``medium`` and SVT-AV1 ``8``, at rate factors
-  from 10 to 42; straight lines between and beyond. SVT-AV1's worst, 63, looks like 34.
+  zoom moving), frames paired by number. Rungs, as VMAF of x264, x265, SVT-AV1: draft 87.6, 87.3, 88
+  (89.0 at 56, 87.1 at 58; SVT-AV1 warns of presets above 9), good 96.4, 96.2, 96.4, best 97.2,
+  97.3, 97.2. The scales are where the VMAF is that of x264 ``medium``, with x265 ``medium`` and
+  SVT-AV1 ``8``, at rate factors from 10 to 42; straight lines between and beyond. SVT-AV1's worst,
+  63, looks like 34.
 - NVENC, QSV, VAAPI: their scales are the quantizer's, 0 … 51 as x264's (AV1 on NVENC 0 … 63:
   stretched; QSV's ICQ quality is 1 … 51 for every codec), so x264's numbers are used as they are.
   By documentation alone (``ffmpeg -h encoder=…``, Intel oneVPL ``ICQQuality``): no such hardware
   was at hand.
 - VideoToolbox: 1 … 100, 100 is best. After a measurement that others published (ffmpeg-skill 2.6.0,
-  SSIM on Apple silicon): rate factors 18, 23, 28 are 75, 64, 53 in H.264 and 78, 68, 58 in HEVC.
+  SSIM on Apple silicon): x264's rate factors 18, 23, 28 are 75, 64, 53 in H.264, x265's are
+  78, 68, 58 in HEVC, here by way of x265's scale.
 
 A change of what stands here changes what an encoder gives for the same plan: raise the version of
 the step ``chunk`` in `tasks.keys`.
@@ -38,8 +40,8 @@ Scale = tuple[tuple[float, float], ...]
 """x264 rate factors, rising, and the number of another encoder that looks like each."""
 
 HARDWARE_SESSIONS = 2
-"""Encodes at once on one machine: consumer NVIDIA cards were long held to two or three, and other
-chips have one or two encoding units."""
+"""Encodes at once in one process: NVIDIA's SDK long allowed two a system on consumer cards, and
+other chips have one or two encoding units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +226,9 @@ def _videotoolbox(codec: str, stand_in: Encoder) -> EncoderSpec:
     scale: Scale = (
         ((0, 100), (18, 75), (28, 53), (51, 2))
         if codec == "h264"
-        else ((0, 100), (18, 78), (28, 58), (51, 12))
+        else ((0, 100), (16.5, 78), (26.7, 58), (51, 12))
     )
-    draft, good, best = (57.0, 71.0, 77.0) if codec == "h264" else (62.0, 74.0, 80.0)
+    draft, good, best = (57.0, 71.0, 77.0) if codec == "h264" else (59.0, 71.0, 77.0)
     return EncoderSpec(
         codec=codec,
         rungs=(Rung("", draft), Rung("", good), Rung("", best)),
