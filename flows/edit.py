@@ -11,7 +11,7 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.analyze import analyze
-from flows.render import render
+from flows.render import render_film
 from tasks.answer_edit import answer_edit, remember_edit
 from tasks.answers import EditRequest, run_request
 from tasks.build_timeline import build_timeline
@@ -66,7 +66,8 @@ def edit(
     Returns:
         The report, as ``--json`` prints it.
     """
-    settings = settings_of(settings, is_preview=preview)
+    suffix = output.suffix if output else ""
+    settings = settings_of(settings, is_preview=preview, suffix=suffix)
     run = Run({})
     with run.noted(run_request(run.store, videos, output, settings, preview=preview)):
         if output is None:
@@ -93,7 +94,9 @@ def _edited(
     words = tuple(heard.words if heard else () for heard in found.heard)
     decided = Decided(found.sources, cut.timeline, cut.cuts, words, found.faces)
     planned = done(plan_render, run, Held(decided), settings, plan).value
-    rendered = render(run, planned, output) if output else NOTHING_RENDERED
+    rendered = NOTHING_RENDERED
+    if output:
+        planned, rendered = render_film(run, planned, output)
     beside = Beside(output, artifacts, found.transcripts)
     return done(write_report, run, Held(planned), Held(beside), Held(rendered)).value
 
@@ -123,6 +126,6 @@ def render_document(
     sources = tuple((source.name, source.digest) for source in planned.sources)
     with run.noted(RunRequest(sources, str(output), {})):
         done(find_footage, run, Held(planned), roots, output)
-        rendered = render(run, planned, output)
+        planned, rendered = render_film(run, planned, output)
         beside = Beside(output, artifacts, ())
         return done(write_report, run, Held(planned), Held(beside), Held(rendered)).value

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.caching import result_of
+from tasks.choose_encoder import fallen_back, settled
 from tasks.engine import begin, done
+from tasks.errors import EncoderFailed
 from tasks.join_film import join_film
 from tasks.render.chunks import chunks
 from tasks.render.plan import RenderPlan
@@ -13,6 +15,16 @@ from tasks.render_chunk import Drawing, render_chunk
 from tasks.render_sound import render_sound
 from tasks.run import Held, Run
 from tasks.write_report import Rendered
+
+
+def render_film(run: Run, plan: RenderPlan, output: Path) -> tuple[RenderPlan, Rendered]:
+    """Render a plan into a file; return it as it was rendered: another encoder may stand in."""
+    plan = settled(run, plan, output)
+    try:
+        return plan, render(run, plan, output)
+    except EncoderFailed as error:
+        plan = fallen_back(run, plan, output, error)
+        return plan, render(run, plan, output)
 
 
 def render(run: Run, plan: RenderPlan, output: Path) -> Rendered:

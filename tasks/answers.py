@@ -21,9 +21,11 @@ from tasks.errors import BadInput, FinecutError
 from tasks.keys import STEPS, Key, edit_key
 from tasks.media import catalog, fonts, models
 from tasks.media.files import check_no_footage, written_whole
+from tasks.media.hardware import hardware
 from tasks.media.records import Entry, Tier
 from tasks.media.store import ProcessingCache
 from tasks.media.usage import cpu_s
+from tasks.render.encoders import SPECS
 from tasks.render.history import RunRequest, run_document
 from tasks.render.report import StepRecord
 from tasks.run import run_id
@@ -162,6 +164,9 @@ def _machine(store: ProcessingCache, settings: EditSettings) -> dict[str, str]:
     }
     ffmpeg = os.environ.get("FINECUT_FFMPEG")
     tools["ffmpeg"] = store.digest_of(Path(ffmpeg)) if ffmpeg else version("imageio-ffmpeg")
+    spec = SPECS.get(settings.render.encoder)
+    if spec is None or not spec.is_software:
+        tools["hardware"] = hardware()
     own = Path(settings.transcript.model).expanduser()
     if own.exists():
         tools["speech"] = store.digest_of(own / "model.bin" if own.is_dir() else own)

@@ -7,6 +7,7 @@
     │   └── MissingLibrary  3    a system library that a package links to
     ├── VerificationFailed  4    the finished file is not what was planned
     ├── ToolFailed          5    FFmpeg (or another program) failed or stalled
+    │   └── EncoderFailed   5    a hardware encoder did, where a software one may not
     └── Interrupted         130  stopped by the user; the same command goes on from there
 
 Every error carries a message (what was wrong, with which file or setting) and a hint (what to do).
@@ -69,6 +70,12 @@ class ToolFailed(FinecutError):
 
     exit_code = 5
     code = "tool_failed"
+
+
+class EncoderFailed(ToolFailed):
+    """A hardware encoder failed while it drew a chunk; the film can go to a software encoder."""
+
+    code = "encoder_failed"
 
 
 class Interrupted(FinecutError):

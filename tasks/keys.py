@@ -25,9 +25,11 @@ from tasks.analysis.transcript import Word
 from tasks.media import ffmpeg, fonts
 from tasks.media.digest import bytes_digest
 from tasks.media.engines import EngineIdentity
+from tasks.media.hardware import hardware
 from tasks.media.records import Tier, json_digest
 from tasks.media.warp import renderer
 from tasks.render.chunks import Chunk
+from tasks.render.encoders import SPECS
 from tasks.render.plan import RenderPlan, SoundPlan
 from tasks.settings import (
     EditSettings,
@@ -358,6 +360,8 @@ def chunk_key(plan: RenderPlan, chunk: Chunk) -> Key:
     tools = {"ffmpeg": ffmpeg.version(), **_pyav(), "warp": renderer()}
     if chunk.subtitles and not fonts.is_drawn_alone(chunk.subtitles):
         tools["machine_fonts"] = fonts.machine_digest()
+    if not SPECS[plan.encoding.encoder].is_software:
+        tools["hardware"] = hardware()
     return step_key(
         "chunk",
         inputs={
@@ -372,6 +376,11 @@ def chunk_key(plan: RenderPlan, chunk: Chunk) -> Key:
         tools=tools,
         footage=list(dict.fromkeys(source.digest for source in sources)),
     )
+
+
+def is_reproducible(fields: Mapping[str, Any]) -> bool:
+    """Return whether a key's inputs give the same bytes again; no chip promises that."""
+    return STEPS[fields["step"]].is_reproducible and "hardware" not in fields["tools"]
 
 
 def edit_key(

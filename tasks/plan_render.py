@@ -11,12 +11,14 @@ from prefect import task
 from tasks.analysis.faces import FaceTrack
 from tasks.analysis.transcript import Word
 from tasks.caching import NEVER_STORED, computed, off
+from tasks.choose_encoder import encoder_for, unproven
 from tasks.keys import subtitles_key, words_document, zoom_key
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import SubtitleLayer, subtitle_layer
 from tasks.layers.zoom import ZoomLayer, zoom_layer
 from tasks.media.files import write_text
 from tasks.media.fonts import measurer
+from tasks.render.encoders import Unproven
 from tasks.render.plan import RenderPlan, canvas_for, encoding_for, sound_for
 from tasks.render.report import plan_document, pretty
 from tasks.run import Held, Run
@@ -73,10 +75,18 @@ def _subtitles(
 
 @task(name="plan", **NEVER_STORED)
 def plan_render(
-    run: Run, held: Held[Decided], settings: EditSettings, target: Path | None
+    run: Run,
+    held: Held[Decided],
+    settings: EditSettings,
+    target: Path | None,
+    why_not: Unproven = unproven,
 ) -> Held[RenderPlan]:
-    """Return the render plan; write it down where a target is named."""
+    """Return the render plan; write it down where a target is named.
+
+    `why_not` says of each encoder why it does not work where the film is rendered.
+    """
     decided = held.value
+    encoder = encoder_for(run, settings.render.encoder, why_not)
     canvas = canvas_for(decided.sources, settings.render)
     plan = RenderPlan(
         sources=decided.sources,
@@ -86,7 +96,7 @@ def plan_render(
         zoom=_zoom(run, decided, canvas, settings),
         subtitles=_subtitles(run, decided, canvas, settings),
         sound=sound_for(decided.sources, settings.sound),
-        encoding=encoding_for(settings.render, canvas.rate),
+        encoding=encoding_for(settings.render, canvas.rate, encoder),
         min_chunk_frames=max(1, round(settings.render.min_chunk * canvas.rate)),
         max_chunk_frames=max(3, round(settings.render.max_chunk * canvas.rate)),
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +10,17 @@ from pathlib import Path
 import av
 
 from tasks.caching import Made, Stored, stored
+from tasks.encoding import encoding
 from tasks.errors import VerificationFailed
 from tasks.keys import chunk_key
 from tasks.media import ffmpeg, fonts
 from tasks.media.draw import drawn_planes
 from tasks.render.chunks import Chunk
 from tasks.render.graph import FONT_FOLDER, SUBTITLE_FILE, chunk_arguments, hash_arguments
-from tasks.render.plan import ENCODER_THREADS, RenderPlan
+from tasks.render.plan import RenderPlan
 from tasks.run import Run
 
 CHUNK_FILE = "chunk.mp4"
-
-_drawing = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // ENCODER_THREADS))
-"""As many chunks are drawn at once as keep the cores busy: each one more costs memory, not time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +51,7 @@ def draw_chunk(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> Path:
     """Draw and encode a chunk into a folder, and check that it holds each of its frames.
 
     Raises:
+        EncoderFailed: a hardware encoder failed.
         ToolFailed: FFmpeg failed or stalled.
         VerificationFailed: frames are missing.
     """
@@ -62,14 +59,15 @@ def draw_chunk(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> Path:
     color = plan.sources[chunk.clips[0].source].video.color  # type: ignore[union-attr]
     arguments = chunk_arguments(chunk, plan.canvas, color, plan.encoding, CHUNK_FILE)
     planes = fed_planes(run, plan, chunk)
-    ffmpeg.run(arguments, folder=folder, feed=planes, cancelled=run.cancelled)
-    with av.open(str(folder / CHUNK_FILE)) as container:
-        packets = sum(1 for packet in container.demux(video=0) if packet.size)
-    if packets != chunk.frames:
-        raise VerificationFailed(
-            f"a chunk came out with {packets} frames where {chunk.frames} were planned",
-            "give the same command again; if it stays so, the footage may be damaged there",
-        )
+    with encoding(run, plan.encoding.encoder) as cancelled:
+        ffmpeg.run(arguments, folder=folder, feed=planes, cancelled=cancelled)
+        with av.open(str(folder / CHUNK_FILE)) as container:
+            packets = sum(1 for packet in container.demux(video=0) if packet.size)
+        if packets != chunk.frames:
+            raise VerificationFailed(
+                f"a chunk came out with {packets} frames where {chunk.frames} were planned",
+                "give the same command again; if it stays so, the footage may be damaged there",
+            )
     return folder / CHUNK_FILE
 
 
@@ -85,8 +83,7 @@ def frame_hashes(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> list
 
 def _compute(run: Run, given: Drawing, work: Path) -> Made:
     """Return where a chunk's file lies, held by the run."""
-    with _drawing:
-        return Made(None, {"chunk": draw_chunk(run, given.plan, given.chunk, work)})
+    return Made(None, {"chunk": draw_chunk(run, given.plan, given.chunk, work)})
 
 
 render_chunk = stored(

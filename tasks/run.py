@@ -122,6 +122,7 @@ class Run:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._frames_done = 0
+        self._given_up: dict[str, str] = {}
         _active.add(self)
 
     def cancelled(self) -> bool:
@@ -130,6 +131,20 @@ class Run:
     def stop(self) -> None:
         """End the run: every FFmpeg that it started is killed within a second."""
         self._stop.set()
+
+    def give_up(self, encoder: str, reason: str) -> None:
+        """End whatever an encoder draws, for it failed on one chunk; the first reason is kept."""
+        with self._lock:
+            self._given_up.setdefault(encoder, reason)
+
+    def given_up(self, encoder: str) -> str:
+        """Return why an encoder was given up; empty where it was not."""
+        return self._given_up.get(encoder, "")
+
+    def restart_frames(self) -> None:
+        """Count the film's frames anew: it is drawn again from the start."""
+        with self._lock:
+            self._frames_done = 0
 
     def stoppable(self, items: Iterable[T]) -> Iterator[T]:
         """Yield the items, until the run is stopped.

@@ -195,17 +195,53 @@ class Quality(StrEnum):
     BEST = "best"
 
 
+class Encoder(StrEnum):
+    """What encodes the picture, as FFmpeg calls it; auto: hardware where it works, else x264."""
+
+    AUTO = "auto"
+    LIBX264 = "libx264"
+    LIBX265 = "libx265"
+    LIBSVTAV1 = "libsvtav1"
+    H264_NVENC = "h264_nvenc"
+    HEVC_NVENC = "hevc_nvenc"
+    AV1_NVENC = "av1_nvenc"
+    H264_QSV = "h264_qsv"
+    HEVC_QSV = "hevc_qsv"
+    AV1_QSV = "av1_qsv"
+    H264_VAAPI = "h264_vaapi"
+    HEVC_VAAPI = "hevc_vaapi"
+    H264_VIDEOTOOLBOX = "h264_videotoolbox"
+    HEVC_VIDEOTOOLBOX = "hevc_videotoolbox"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Encoder | None:
+        """Return the encoder of a name that people also use."""
+        return cls.LIBSVTAV1 if value == "svtav1" else None
+
+
+Preset = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+"""An encoder's preset: a word, or a number (``8``)."""
+
+
 class RenderSettings(Settings):
     """How the picture is encoded, once."""
 
+    encoder: Encoder = Field(
+        Encoder.LIBX264,
+        description=f"{', '.join(Encoder)}; one that does not work here is replaced, and told of.",
+    )
     quality: Quality = Field(Quality.GOOD, description="draft, good or best.")
     crf: float | None = Field(
-        None, ge=0, le=51, description="x264 rate factor instead of the quality's own."
-    )
-    preset: str | None = Field(
         None,
-        pattern="^(ultrafast|superfast|veryfast|faster|fast|medium|slow|slower|veryslow)$",
-        description="x264 preset instead of the quality's own.",
+        ge=0,
+        le=51,
+        description="x264 rate factor instead of the quality's own; other encoders get their like.",
+    )
+    preset: Preset | None = Field(
+        None,
+        pattern="^[a-z0-9]{1,20}$",
+        description="Encoder preset instead of the quality's own (x264, x265: ultrafast … veryslow;"
+        " SVT-AV1: 0 … 13; NVENC: p1 … p7; QSV: veryfast … veryslow).",
     )
     frame_rate: str | None = Field(
         None,
@@ -216,7 +252,7 @@ class RenderSettings(Settings):
         None, ge=64, le=8640, description="Output height in pixels; none: that of the first file."
     )
     min_chunk: Seconds = Field(
-        2.5, ge=0.5, le=600, description="A chunk is at least this long, in seconds."
+        3.0, ge=0.5, le=600, description="A chunk is at least this long, in seconds."
     )
     max_chunk: Seconds = Field(
         10.0, ge=1, le=3600, description="A chunk is at most this long, in seconds."

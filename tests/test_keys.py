@@ -11,12 +11,33 @@ import numpy as np
 import pytest
 
 from deployments.cli.config import load_settings
-from tasks.keys import STEPS, edit_key, faces_key, probe_key, step_key, transcript_key
+from tasks.answers import _machine
+from tasks.keys import (
+    STEPS,
+    chunk_key,
+    edit_key,
+    faces_key,
+    is_reproducible,
+    probe_key,
+    step_key,
+    transcript_key,
+)
 from tasks.media.engines import resolve_engine
+from tasks.media.hardware import hardware
 from tasks.media.records import Tier
 from tasks.media.store import ProcessingCache
-from tasks.settings import EditSettings, FaceSettings, SoundSettings, TranscriptSettings
-from tests.builders import made_up_source
+from tasks.render.chunks import chunks
+from tasks.render.plan import encoding_with
+from tasks.settings import (
+    EditSettings,
+    Encoder,
+    FaceSettings,
+    RenderSettings,
+    SoundSettings,
+    TranscriptSettings,
+)
+from tasks.timeline.model import Clip
+from tests.builders import made_up_source, render_plan
 
 
 def faces(**changes: object) -> str:
@@ -137,3 +158,27 @@ def test_settings_hold_no_sets() -> None:
     for name in EditSettings.model_fields:
         model = type(getattr(EditSettings(), name))
         assert "set" not in str([field.annotation for field in model.model_fields.values()])
+
+
+def test_what_hardware_encodes_depends_on_the_hardware_and_is_not_reproducible() -> None:
+    plan = render_plan([made_up_source()], [Clip(0, 0, 50)])
+    [part] = chunks(plan)
+    soft = chunk_key(plan, part)
+    hard = chunk_key(replace(plan, encoding=encoding_with(plan.encoding, Encoder.H264_NVENC)), part)
+
+    assert is_reproducible(soft.fields)
+    assert "hardware" not in soft.fields["tools"]
+    assert not is_reproducible(hard.fields)
+    assert hard.fields["tools"]["hardware"] == hardware()
+
+
+def test_an_answer_knows_the_hardware_where_it_may_encode(store: ProcessingCache) -> None:
+    tools = {
+        encoder: _machine(store, EditSettings(render=RenderSettings(encoder=encoder)))
+        for encoder in Encoder
+    }
+
+    assert "hardware" not in tools[Encoder.LIBX264]
+    assert "hardware" not in tools[Encoder.LIBSVTAV1]
+    assert tools[Encoder.AUTO]["hardware"] == hardware()
+    assert tools[Encoder.HEVC_VAAPI]["hardware"] == hardware()

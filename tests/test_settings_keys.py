@@ -64,6 +64,7 @@ OTHER = {
     "transcript.compute_type": "float32",
     "subtitles.font": "DejaVu Sans",
     "sound.track": 1,
+    "render.encoder": "libx265",
     "render.quality": "best",
     "render.crf": 30,
     "render.preset": "fast",

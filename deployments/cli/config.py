@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tasks.errors import BadInput, BadSettings
+from tasks.render.plan import check_preset
 from tasks.settings import EditSettings, names
 
 
@@ -23,15 +24,17 @@ def load_settings(config: Path | None, pairs: Sequence[str]) -> EditSettings:
 
     Raises:
         BadInput: the file cannot be read or is no TOML.
-        BadSettings: a name is unknown, or a value is out of bounds.
+        BadSettings: a name is unknown, a value is out of bounds, or two do not go together.
     """
     values = _from_file(config) if config else {}
     for pair in pairs:
         _put(values, pair)
     try:
-        return EditSettings.model_validate(values)
+        settings = EditSettings.model_validate(values)
     except ValidationError as error:
         raise _explained(error, config) from error
+    check_preset(settings.render)
+    return settings
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from tasks.choose_encoder import unproven
 from tasks.errors import FinecutError, Missing
 from tasks.media import faces, ffmpeg, models, speech
 from tasks.media.files import check_writable
 from tasks.media.store import default_folder
-from tasks.settings import TranscriptSettings
+from tasks.render.encoders import SPECS
+from tasks.settings import Encoder, TranscriptSettings
 
 LOW_SPACE_BYTES = 2_000_000_000
 
@@ -36,6 +38,7 @@ def examine() -> list[Finding]:
     return [
         _looked("FFmpeg", True, ffmpeg.version),
         _looked("FFmpeg's filters", True, _filters),
+        _looked("encoders", True, _encoders),
         _looked("store", True, _store),
         _looked("speech to text", True, lambda: str(speech.resolve_engine(TranscriptSettings()))),
         _looked("models", False, _models),
@@ -61,6 +64,19 @@ def _filters() -> str:
             "unset FINECUT_FFMPEG to use the build that comes with finecut",
         )
     return ", ".join(wanted)
+
+
+def _encoders() -> str:
+    """Return which encoders work here: each one encodes a few frames."""
+    works: list[str] = []
+    fails: dict[str, list[str]] = {}
+    for name in SPECS:
+        reason = unproven(Encoder(name))
+        (fails.setdefault(reason, []) if reason else works).append(str(name))
+    told = [f"{', '.join(names)}: {reason}" for reason, names in fails.items()]
+    if Encoder.LIBX264 not in works:
+        raise Missing("; ".join(told), "name an FFmpeg with libx264 in FINECUT_FFMPEG, or unset it")
+    return ", ".join(works) + (f" (not here: {'; '.join(told)})" if told else "")
 
 
 def _store() -> str:

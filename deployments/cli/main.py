@@ -152,8 +152,8 @@ def _answered(values: dict[str, Any]) -> dict[str, Any] | None:
     from tasks.media.store import open_store
     from tasks.render.plan import settings_of
 
-    preview = values["preview"]
-    settings = settings_of(values["settings"], is_preview=preview)
+    preview, suffix = values["preview"], values["output"].suffix
+    settings = settings_of(values["settings"], is_preview=preview, suffix=suffix)
     asked = EditRequest(tuple(values["videos"]), values["output"], values["artifacts"], settings)
     return answered(open_store(), asked, preview=preview)
 

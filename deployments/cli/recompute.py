@@ -11,7 +11,7 @@ from typing import Any
 from deployments.cli import environment
 from deployments.cli.running import apart, stoppable
 from tasks.errors import FinecutError
-from tasks.keys import STEPS
+from tasks.keys import is_reproducible
 from tasks.media.audit import Audit, Finding
 from tasks.media.records import Record
 from tasks.media.store import ProcessingCache
@@ -34,7 +34,7 @@ def recompute(store: ProcessingCache, count: int, *, as_json: bool = False) -> l
     """
     kept = [record for record in store.records() if record.step != "edit"]
     chosen = {r.key: r for r in random.SystemRandom().sample(kept, min(count, len(kept)))}
-    left = {key for key, record in chosen.items() if STEPS[record.step].is_reproducible}
+    left = {key for key, record in chosen.items() if is_reproducible(record.fields)}
     told: dict[str, tuple[bool | None, str]] = {
         key: (None, "its footage, or the run that made it, is gone")
         if key in left

@@ -9,6 +9,7 @@ Guide, BBC Subtitle Guidelines).
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -46,8 +47,10 @@ PAUSE_S = 0.3
 """A pause this long is a good place to break."""
 LONG_PAUSE_S = 0.7
 """A pause this long ends a block, also where it was cut out: no cue spans it."""
-MAX_BLOCK_WORDS = 60
+MAX_BLOCK_WORDS = 36
 """A longer block (speech written without punctuation) is split at its longest pauses."""
+PART_REACH_WORDS = 9
+"""The parts of such a block hold at least so many words, and about twice as many on average."""
 
 
 def cues_from_words(
@@ -139,25 +142,38 @@ def _blocks(words: Sequence[TimelineWord], rate: Fraction) -> Iterator[range]:
             or (word.ends_phrase and pause_s >= PAUSE_S)
             or (is_end and lasts_s >= MIN_DURATION_S)
         ):
-            yield from _halved(words, range(start, n))
+            yield from _parts(words, range(start, n), rate)
             start = n
-    yield from _halved(words, range(start, len(words)))
+    yield from _parts(words, range(start, len(words)), rate)
 
 
-def _halved(words: Sequence[TimelineWord], block: range) -> Iterator[range]:
-    """Yield a block, or its parts where it is too long: split at its longest pauses."""
-    if len(block) <= MAX_BLOCK_WORDS:
-        if block:
-            yield block
-        return
-    middle = (block.start + block.stop) // 2
-    inner = range(block.start + len(block) // 8, block.stop - len(block) // 8)
-    at = max(
-        inner,
-        key=lambda n: (words[n].start_frame - words[n - 1].end_frame, -abs(n - middle)),
-    )
-    yield from _halved(words, range(block.start, at))
-    yield from _halved(words, range(at, block.stop))
+def _parts(words: Sequence[TimelineWord], block: range, rate: Fraction) -> Iterator[range]:
+    """Yield a block, or its parts where it is too long: split at its longest pauses.
+
+    A pause splits it that is the longest of all within `PART_REACH_WORDS`; equal ones are told
+    apart by a hash of the words around them. That looks no further, so that an edit far away in
+    the same block moves nothing.
+    """
+    start = block.start
+    if len(block) > MAX_BLOCK_WORDS:
+        inner = range(block.start + PART_REACH_WORDS, block.stop - PART_REACH_WORDS + 1)
+        reach = range(inner.start - PART_REACH_WORDS + 1, inner.stop + PART_REACH_WORDS - 1)
+        worth = {n: _split_worth(words, n, rate) for n in reach}
+        for n in inner:
+            near = range(n - PART_REACH_WORDS + 1, n + PART_REACH_WORDS)
+            if n - start >= PART_REACH_WORDS and worth[n] == max(worth[m] for m in near):
+                yield range(start, n)
+                start = n
+    if start < block.stop:
+        yield range(start, block.stop)
+
+
+def _split_worth(words: Sequence[TimelineWord], n: int, rate: Fraction) -> tuple[float, str]:
+    """Return how good it is to split in front of word n: by the pause there, then by a hash."""
+    before, after = words[n - 1], words[n]
+    pause_s = max(float((after.start_frame - before.end_frame) / rate), before.pause_s)
+    text = " ".join(word.text for word in words[max(0, n - 2) : n + 2])
+    return round(pause_s, 1), hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _break_cost(word: TimelineWord, after: TimelineWord, rate: Fraction) -> float:

@@ -51,7 +51,7 @@ def join(  # noqa: PLR0913 - a remux needs all of it, and nothing else does
         options |= {"movflags": "+faststart", "video_track_timescale": str(timescale)}
     with av.open(str(target), "w", format=muxer, options=options) as output:
         with av.open(str(chunks[0])) as first:
-            video = output.add_stream_from_template(first.streams.video[0])
+            video = _like(output, first.streams.video[0])
             video.time_base = Fraction(1, timescale)
         packets = _video_packets(chunks, frames, video, frame_ticks, timescale, cancelled)
         if sound is None:
@@ -60,6 +60,16 @@ def join(  # noqa: PLR0913 - a remux needs all of it, and nothing else does
         with av.open(str(sound)) as heard:
             audio = output.add_stream_from_template(heard.streams.audio[0])
             _mux(output, merge(packets, _sound_packets(heard, audio), key=_decode_time))
+
+
+def _like(output: OutputContainer, first: av.VideoStream) -> av.VideoStream:
+    """Add a stream like the chunks', under the same codec tag where the container has tags."""
+    # Opaque: else PyAV looks for an encoder of the decoder's name, which AV1 does not have.
+    video = output.add_stream_from_template(first, opaque=True)
+    if output.format.name != "matroska":
+        # Apple's players take HEVC as hvc1 alone, and the muxer's own choice is hev1.
+        video.codec_context.codec_tag = first.codec_context.codec_tag
+    return video
 
 
 def _mux(output: OutputContainer, packets: Iterator[av.Packet]) -> None:
@@ -83,10 +93,15 @@ def _video_packets(
     # Encoders reorder pictures by the same depth in every chunk but very short ones, which may
     # reorder less; the deepest one sets how far decoding runs ahead.
     delay = max(_ticks_ahead(path) for path in chunks)
-    start = 0
+    start, header = 0, _header(chunks[0])
     for path, expected in zip(chunks, frames, strict=True):
         if cancelled():
             raise Interrupted("the run was cancelled", "give the same command again to go on")
+        if _header(path) != header:
+            raise VerificationFailed(
+                f"a chunk was encoded with other parameters than the first one ({path.name})",
+                "render the film with one encoder on machines of one kind",
+            )
         number = 0
         for number, packet in enumerate(_packets(path), start=1):
             assert packet.pts is not None
@@ -109,6 +124,12 @@ def _packets(path: Path) -> Iterator[av.Packet]:
         for packet in container.demux(video=0):
             if packet.size:
                 yield packet
+
+
+def _header(path: Path) -> bytes | None:
+    """Return what a decoder is told ahead of the first picture; a film has one for all chunks."""
+    with av.open(str(path)) as container:
+        return container.streams.video[0].codec_context.extradata
 
 
 def _ticks_ahead(path: Path) -> int:

@@ -11,15 +11,11 @@ from typing import Any
 from tasks.errors import BadInput
 from tasks.layers.subtitles import SubtitleLayer
 from tasks.layers.zoom import ZoomLayer
+from tasks.render.encoders import SPECS
 from tasks.render.plan import RenderPlan
 from tasks.timeline.document import from_document
 from tasks.timeline.model import ColorTags, Source
 
-PRESETS = (
-    *("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"),
-    "veryslow",
-)
-ENCODERS = ("libx264",)
 AAC_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """Sample rates that every AAC decoder takes (ISO/IEC 14496-3, table 1.18) and speech needs."""
 
@@ -69,7 +65,7 @@ def _within(field: str, value: float | Fraction, low: float, high: float) -> Non
 
 def _one_of(field: str, value: object, known: Collection[object]) -> None:
     if value not in known:
-        raise _bad(field, value, f"one of {', '.join(map(str, known))}")
+        raise _bad(field, value, f"one of {', '.join(str(name) or repr(name) for name in known)}")
 
 
 def _check_colors(field: str, color: ColorTags) -> None:
@@ -137,9 +133,12 @@ def _check_timeline(plan: RenderPlan) -> None:
 
 def _check_encoding(plan: RenderPlan) -> None:
     encoding, sound = plan.encoding, plan.sound
-    _one_of("encoding.encoder", encoding.encoder, ENCODERS)
-    _one_of("encoding.preset", encoding.preset, PRESETS)
-    _within("encoding.crf", encoding.crf, 0, 51)
+    _one_of("encoding.encoder", encoding.encoder, SPECS)
+    spec = SPECS[encoding.encoder]
+    _one_of("encoding.preset", encoding.preset, spec.presets or ("",))
+    _within("encoding.quality", encoding.quality, *spec.bounds)
+    if spec.is_whole and encoding.quality % 1:
+        raise _bad("encoding.quality", encoding.quality, "a whole number")
     _within("encoding.threads", encoding.threads, 1, 64)
     _within("encoding.key_frames", encoding.key_frames, 1, 10_000)
     _within("min_chunk_frames", plan.min_chunk_frames, 1, MAX_FRAMES)

@@ -13,6 +13,7 @@ import ffmpeg
 
 from tasks.layers.subtitles import clock_stretch
 from tasks.render.chunks import Chunk
+from tasks.render.encoders import SPECS
 from tasks.render.plan import Encoding
 from tasks.timeline.model import Canvas, ColorTags
 
@@ -51,8 +52,11 @@ def chunk_arguments(
         encoding: the encoder's settings.
         output: a plain file name in the working folder; ``.mp4``.
     """
+    spec = SPECS[encoding.encoder]
     drawn = _drawn(chunk, canvas, source_color)
-    return _compiled(drawn, output, _encoder_options(encoding, canvas))
+    for name, *values in spec.upload:
+        drawn = drawn.filter(name, *values)
+    return [*spec.device, *_compiled(drawn, output, _encoder_options(encoding, canvas))]
 
 
 def hash_arguments(chunk: Chunk, canvas: Canvas, source_color: ColorTags, output: str) -> list[str]:
@@ -121,15 +125,20 @@ def _subtitled(stream: Any, canvas: Canvas) -> Any:
 
 def _encoder_options(encoding: Encoding, canvas: Canvas) -> dict[str, Any]:
     """Return the output options: closed GOPs, fixed threading, no dates, no version strings."""
+    spec = SPECS[encoding.encoder]
+    named = {
+        "preset": encoding.preset,
+        spec.quality_option: f"{encoding.quality:g}",
+        "pix_fmt": spec.pixel_format,
+        "tag:v": spec.tag,
+        **{name: value.format(threads=encoding.threads) for name, value in spec.options},
+    }
     return {
         "c:v": encoding.encoder,
-        "preset": encoding.preset,
-        "crf": f"{encoding.crf:g}",
-        "threads": encoding.threads,
+        **{name: value for name, value in named.items() if value},
         "g": encoding.key_frames,
         "flags": "+cgop+bitexact",
         "fflags": "+bitexact",
-        "pix_fmt": "yuv420p",
         "map_metadata": -1,
         "video_track_timescale": track_timescale(canvas),
         "f": "mp4",

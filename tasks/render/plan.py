@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from tasks.errors import BadSettings
 from tasks.layers.subtitles import SubtitleLayer
 from tasks.layers.zoom import ZoomLayer
-from tasks.settings import EditSettings, Quality, RenderSettings, SoundSettings
+from tasks.render.encoders import SPECS, check_container, moved, own_quality
+from tasks.settings import EditSettings, Encoder, Quality, RenderSettings, SoundSettings
 from tasks.timeline.model import Canvas, ColorTags, Cut, Source, Timeline
 from tasks.timeline.time import snapped_rate
 
@@ -18,19 +19,11 @@ SAMPLE_RATE_HZ = 48_000
 """Sample rate of the output: what every player and every video site takes as it is."""
 
 ENCODER_THREADS = 4
-"""Fixed, for x264's output depends on it; more would help machines of many cores only, and those
-render several chunks at once."""
+"""Fixed, for what a software encoder writes depends on it; more would help machines of many cores
+only, and those render several chunks at once."""
 
 KEY_FRAME_S = 5
 """A key frame at least this often, so that players seek quickly."""
-
-QUALITIES = {
-    Quality.DRAFT: ("veryfast", 26.0),
-    Quality.GOOD: ("medium", 20.0),
-    Quality.BEST: ("slow", 17.0),
-}
-"""x264 preset and rate factor. Good measured VMAF 96.7 on 720p footage; veryfast at the same rate
-factor 93.8 for half the time."""
 
 PREVIEW_HEIGHT_PX = 360
 
@@ -40,9 +33,13 @@ class Encoding:
     """How the picture is encoded, once."""
 
     encoder: str
+    """As FFmpeg calls it."""
     preset: str
-    crf: float
+    """One of the encoder's own; empty where it has none."""
+    quality: float
+    """On the encoder's own scale: what x264 takes as ``-crf``, NVENC as ``-cq``."""
     threads: int
+    """Of a software encoder."""
     key_frames: int
     """Most frames between two key frames."""
 
@@ -106,16 +103,59 @@ def canvas_for(sources: Sequence[Source], settings: RenderSettings) -> Canvas:
     )
 
 
-def encoding_for(settings: RenderSettings, rate: Fraction) -> Encoding:
-    """Return the encoder's settings for the quality asked for."""
-    preset, crf = QUALITIES[settings.quality]
-    return Encoding(
-        encoder="libx264",
-        preset=settings.preset or preset,
-        crf=crf if settings.crf is None else settings.crf,
+def encoding_for(
+    settings: RenderSettings, rate: Fraction, encoder: Encoder | None = None
+) -> Encoding:
+    """Return the encoder's settings for the quality asked for.
+
+    Args:
+        settings: what was asked for.
+        rate: frames a second.
+        encoder: the one that was chosen; none: the one asked for.
+
+    Raises:
+        BadSettings: the encoder asked for does not know the preset.
+    """
+    check_preset(settings)
+    asked = _named(settings)
+    rung = SPECS[asked].rung(settings.quality)
+    encoding = Encoding(
+        encoder=str(asked),
+        preset=settings.preset or rung.preset,
+        quality=rung.quality if settings.crf is None else own_quality(asked, settings.crf),
         threads=ENCODER_THREADS,
         key_frames=max(1, round(KEY_FRAME_S * rate)),
     )
+    return encoding_with(encoding, encoder or asked)
+
+
+def encoding_with(encoding: Encoding, encoder: Encoder) -> Encoding:
+    """Return an encoding with another encoder: the same picture at a like speed."""
+    if encoder == encoding.encoder:
+        return encoding
+    rung = moved(encoding.encoder, encoding.preset, encoding.quality, encoder)
+    return replace(encoding, encoder=str(encoder), preset=rung.preset, quality=rung.quality)
+
+
+def check_preset(settings: RenderSettings) -> None:
+    """See that the encoder asked for knows the preset asked for.
+
+    Raises:
+        BadSettings: it does not.
+    """
+    asked = _named(settings)
+    known = SPECS[asked].presets
+    if settings.preset is None or settings.preset in known:
+        return
+    hint = f"give one of {', '.join(known)}, or none" if known else "it has none: leave it out"
+    raise BadSettings(
+        f"render.preset is {settings.preset!r}, which render.encoder {asked} does not know", hint
+    )
+
+
+def _named(settings: RenderSettings) -> Encoder:
+    """Return the encoder that presets are named after: x264 where any may be chosen."""
+    return Encoder.LIBX264 if settings.encoder is Encoder.AUTO else settings.encoder
 
 
 def sound_for(sources: Sequence[Source], settings: SoundSettings) -> SoundPlan | None:
@@ -127,9 +167,10 @@ def sound_for(sources: Sequence[Source], settings: SoundSettings) -> SoundPlan |
 
 
 def preview(settings: RenderSettings) -> RenderSettings:
-    """Return the settings of a preview: small and fast."""
+    """Return the settings of a preview: small and fast, which no encoder is as x264."""
     return settings.model_copy(
         update={
+            "encoder": Encoder.LIBX264,
             "quality": Quality.DRAFT,
             "preset": "ultrafast",
             "crf": None,
@@ -138,8 +179,19 @@ def preview(settings: RenderSettings) -> RenderSettings:
     )
 
 
-def settings_of(settings: EditSettings, *, is_preview: bool) -> EditSettings:
-    """Return the settings that an edit is made with."""
+def settings_of(settings: EditSettings, *, is_preview: bool, suffix: str = "") -> EditSettings:
+    """Return the settings that an edit is made with.
+
+    Args:
+        settings: what was asked for.
+        is_preview: whether it is small and fast instead.
+        suffix: of the film; empty where none is made.
+
+    Raises:
+        BadSettings: they do not go together.
+    """
     if not is_preview:
+        check_preset(settings.render)
+        check_container(_named(settings.render), suffix)
         return settings
     return settings.model_copy(update={"render": preview(settings.render)})

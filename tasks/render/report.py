@@ -9,6 +9,7 @@ from typing import Any
 
 from tasks.analysis.transcript import Transcript
 from tasks.layers.subtitles import srt_document, vtt_document
+from tasks.render.encoders import SPECS
 from tasks.render.plan import RenderPlan
 from tasks.timeline.document import to_document
 from tasks.timeline.model import Check, Timeline
@@ -144,7 +145,7 @@ def _summary(plan: RenderPlan, outcome: Outcome) -> dict[str, Any]:
         "chunks_rendered": outcome.chunks_rendered,
         "encoder": plan.encoding.encoder,
         "preset": plan.encoding.preset,
-        "crf": plan.encoding.crf,
+        "quality": plan.encoding.quality,
         "output_bytes": outcome.output_bytes,
         "wall_s": round(outcome.cost.wall_s, 2),
         "cpu_s": round(outcome.cost.cpu_s, 2),
@@ -167,7 +168,7 @@ def report_markdown(report: Mapping[str, Any]) -> str:
         ),
         "",
         (
-            f"{summary['encoder']} {summary['preset']}, CRF {summary['crf']:g}; "
+            f"{_encoded(summary)}; "
             f"{summary['chunks_rendered']} of {summary['chunks']} chunks rendered; "
             f"{summary['wall_s']:.1f} s, {summary['cpu_s']:.1f} s of CPU, "
             f"{summary['peak_memory_mb']:.0f} MB at most."
@@ -182,6 +183,12 @@ def report_markdown(report: Mapping[str, Any]) -> str:
     ]
     lines += _table("What was cut", ("id", "source", "from", "to", "reason", "detail"), cuts)
     return "\n".join(lines) + "\n"
+
+
+def _encoded(summary: Mapping[str, Any]) -> str:
+    """Return how the picture was encoded: ``libx264 medium, crf 20``."""
+    name = f"{summary['encoder']} {summary['preset']}".strip()
+    return f"{name}, {SPECS[summary['encoder']].quality_option} {summary['quality']:g}"
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:

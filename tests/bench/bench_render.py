@@ -67,7 +67,7 @@ def plain_cpu_s(path: Path, plan: RenderPlan, folder: Path) -> float:
     encoding = plan.encoding
     arguments = [
         *("-y", "-i", str(path), "-frames:v", str(FRAMES), "-an", "-c:v", encoding.encoder),
-        *("-preset", encoding.preset, "-crf", f"{encoding.crf:g}"),
+        *("-preset", encoding.preset, "-crf", f"{encoding.quality:g}"),
         *("-threads", str(encoding.threads), "-g", str(encoding.key_frames)),
         *("-pix_fmt", "yuv420p", str(folder / "plain.mp4")),
     ]
@@ -95,7 +95,7 @@ def drawn_losslessly(path: Path, plan: RenderPlan, folder: Path) -> Path:
     """
     work = folder / "lossless"
     work.mkdir()
-    encoding = replace(plan.encoding, preset="ultrafast", crf=0)
+    encoding = replace(plan.encoding, preset="ultrafast", quality=0.0)
     whole = replace(plan, encoding=encoding)
     run = Run({plan.sources[0].digest: path}, ProcessingCache(folder / "store"))
     return draw_chunk(run, whole, chunks(whole, (0, FRAMES))[0], work)

@@ -49,6 +49,7 @@ def test_values_are_read_as_people_write_them(pair, group, field, value):
         ("silence.min_silence=3 parsecs", "silence.min_silence"),
         ("render.preset=warp9", "render.preset"),
         ("render.crf=99", "render.crf"),
+        ("render.encoder=mpeg2", "render.encoder"),
         ("sound.track=-1", "sound.track"),
         ("zoom=1.2", "not of the form"),
         ("zoom.max", "not of the form"),

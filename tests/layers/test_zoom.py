@@ -65,7 +65,7 @@ def test_the_factor_follows_a_half_sine() -> None:
 def test_an_uncut_minute_breathes_every_six_seconds() -> None:
     layer = layer_of([Clip(0, 0, 1800)])
 
-    assert layer.spans == (ZoomSpan(0, 1800, 10, 1.15),)
+    assert layer.spans == tuple(ZoomSpan(at, at + 360, 2, 1.15) for at in range(0, 1800, 360))
 
 
 @given(clips=clip_lists)
@@ -83,13 +83,19 @@ def test_spans_tile_the_film_and_each_starts_at_factor_1(clips: list[Clip]) -> N
 
 
 @given(clips=clip_lists)
-def test_anchors_are_cuts_and_lie_apart(clips: list[Clip]) -> None:
+def test_anchors_are_cuts_or_lie_deep_inside_a_take_and_lie_apart(clips: list[Clip]) -> None:
     timeline = Timeline(RATE, tuple(clips))
 
-    at = anchors(timeline, [source()], 4.0)
+    at = anchors(timeline, [source()], ZoomSettings())
 
-    assert set(at) <= set(timeline.clip_starts())
-    assert all(b - a >= 120 for a, b in pairwise(at)) or len(at) == 2
+    inside = [
+        start + frame - clip.source_in
+        for clip, start in zip(clips, timeline.clip_starts(), strict=False)
+        for frame in range(clip.source_in + 180, clip.source_out - 179)
+        if frame % 360 == 0
+    ]
+    assert set(at) <= {*timeline.clip_starts(), *inside}
+    assert all(b - a >= 90 for a, b in pairwise(at)) or len(at) == 2
 
 
 @given(clips=long_clip_lists, data=st.data())
@@ -101,9 +107,9 @@ def test_an_edit_moves_no_cycle_beyond_the_neighbouring_anchors(
     after = Timeline(RATE, tuple(clips[:gone] + clips[gone + 1 :]))
     cut, shift = before.clip_starts()[gone], clips[gone].frames
 
-    old, new = anchors(before, [source()], 4.0), anchors(after, [source()], 4.0)
+    old, new = (anchors(each, [source()], ZoomSettings()) for each in (before, after))
 
-    reach = 2 * 120
+    reach = 2 * 90
     early = [frame for frame in old if frame < cut - reach]
     late = [frame - shift for frame in old if frame > cut + shift + reach]
     assert [frame for frame in new if frame < cut - reach] == early

@@ -84,16 +84,16 @@ def test_better_qualities_have_lower_rate_factors() -> None:
     ]
 
     assert [each.preset for each in found] == ["veryfast", "medium", "slow"]
-    assert found[0].crf > found[1].crf > found[2].crf
+    assert found[0].quality > found[1].quality > found[2].quality
     assert {each.key_frames for each in found} == {150}
     own = encoding_for(RenderSettings(preset="fast", crf=0), Fraction(25))
-    assert (own.preset, own.crf) == ("fast", 0)
+    assert (own.preset, own.quality) == ("fast", 0)
 
 
 def test_a_preview_is_small_and_fast_and_never_enlarges() -> None:
     assert preview(RenderSettings(crf=10)).height == 360
     assert preview(RenderSettings(height=240)).height == 240
-    assert encoding_for(preview(RenderSettings(crf=10)), Fraction(25)).crf > 20
+    assert encoding_for(preview(RenderSettings(crf=10)), Fraction(25)).quality > 20
 
 
 def test_sound_has_two_channels_at_most_and_none_where_there_is_none() -> None:

@@ -35,7 +35,7 @@ def test_runs_of_a_step_are_added_up() -> None:
 def test_hostile_names_cannot_break_the_tables() -> None:
     summary = {
         "source_s": 9.0, "output_s": 5.0, "cuts": 1, "frames": 150, "fps": "30", "width": 64,
-        "height": 64, "output_bytes": 10, "encoder": "libx264", "preset": "medium", "crf": 20.0,
+        "height": 64, "output_bytes": 10, "encoder": "libx264", "preset": "medium", "quality": 20.0,
         "chunks_rendered": 1, "chunks": 1, "wall_s": 1.0, "cpu_s": 1.0, "peak_memory_mb": 100.0,
     }  # fmt: skip
     cut = {"id": "a", "source": 0, "in_s": 0.0, "out_s": 1.0, "reason": "a|b\nc", "detail": "<b>"}

@@ -45,7 +45,13 @@ SAID = {
         ("inputs", "file", "ab", "cd", "the footage changed"),
         ("inputs", "faces", "ab", "cd", "faces changed"),
         ("inputs", "subtitles", "a\nb\nc", "a\nx\ny", "subtitles changed (2 lines)"),
-        ("inputs", "encoding", {"crf": 20, "p": 1}, {"crf": 18, "p": 1}, "encoding.crf 20 → 18"),
+        (
+            "inputs",
+            "encoding",
+            {"quality": 20, "p": 1},
+            {"quality": 18, "p": 1},
+            "encoding.quality 20 → 18",
+        ),
     ],
 )
 def test_what_changed_is_told(part: str, name: str, old: Any, new: Any, text: str) -> None:
