@@ -10,17 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
+from threading import BoundedSemaphore
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from prefect import Flow, Task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
+from prefect.concurrency.sync import concurrency
+from prefect.context import FlowRunContext, TaskRunContext
+
+from tasks.media.hardware_sessions import SESSIONS, is_hardware, limit_name
 
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+LEASE_S = 60.0
+"""How long the server holds a session for a process that was killed; a live one renews it."""
 
 _threads: ContextVar[ThreadPoolExecutor | None] = ContextVar("finecut_threads", default=None)
 
@@ -82,3 +90,25 @@ def publish(markdown: str) -> None:
     """Show a run's report in Prefect, where it runs there."""
     if _threads.get() is None:
         create_markdown_artifact(markdown, key="finecut-report", description="What the edit did")
+
+
+_sessions = BoundedSemaphore(SESSIONS)
+
+
+@contextmanager
+def encoder_session(encoder: str) -> Iterator[None]:
+    """Hold a session of a hardware encoder while the block runs; a card has but a few.
+
+    Processes of one machine share its sessions by a limit on Prefect's server, where `finecut
+    worker` has made one; without it each process counts its own.
+
+    Args:
+        encoder: FFmpeg's name of it; one in software has as many sessions as are asked for.
+    """
+    if not is_hardware(encoder):
+        yield
+        return
+    is_in_prefect = FlowRunContext.get() is not None or TaskRunContext.get() is not None
+    limit = concurrency(limit_name(encoder), lease_duration=LEASE_S)
+    with _sessions, limit if is_in_prefect else nullcontext():
+        yield

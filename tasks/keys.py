@@ -30,6 +30,7 @@ from tasks.media.warp import renderer
 from tasks.render.chunks import Chunk
 from tasks.render.plan import RenderPlan, SoundPlan
 from tasks.settings import (
+    NO_RESULT,
     EditSettings,
     FaceSettings,
     SilenceSettings,
@@ -109,8 +110,11 @@ STEPS = {
         Tier.CONDITIONAL,
         1,
         ("footage", "container"),
-        tuple(name for name, _, _ in names()),
+        tuple(name for name, _, _ in names() if name not in NO_RESULT),
     ),
+    # what workers on other machines are handed: no result of its own
+    "plan": Step(Tier.CONDITIONAL, 1, ("plan",)),
+    "footage": Step(Tier.CONDITIONAL, 1, ("file",)),
 }
 """Every step that has a key, in the order of an edit."""
 
@@ -370,6 +374,25 @@ def chunk_key(plan: RenderPlan, chunk: Chunk) -> Key:
         tools=tools,
         footage=list(dict.fromkeys(source.digest for source in sources)),
     )
+
+
+def plan_key(document: Any, footage: Sequence[str]) -> Key:
+    """Return the key that a plan's document is kept under for workers."""
+    return step_key("plan", inputs={"plan": json_digest(document)}, footage=footage)
+
+
+def footage_key(digest: str) -> Key:
+    """Return the key that a file of footage is kept under in the shared tier."""
+    return step_key("footage", inputs={"file": digest}, footage=[digest])
+
+
+def told_fields(key: Key) -> dict[str, str]:
+    """Return a key's fields as short texts by full name, so that another machine can compare."""
+    return {
+        "version": str(key.fields["version"]),
+        **{f"inputs.{name}": json_digest(value) for name, value in key.fields["inputs"].items()},
+        **{f"tools.{name}": str(value) for name, value in key.fields["tools"].items()},
+    }
 
 
 def edit_key(

@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 
 from tasks.caching import Made, Stored, stored
+from tasks.engine import encoder_session
 from tasks.errors import VerificationFailed
 from tasks.keys import chunk_key
 from tasks.media import ffmpeg, fonts
@@ -85,7 +86,7 @@ def frame_hashes(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> list
 
 def _compute(run: Run, given: Drawing, work: Path) -> Made:
     """Return where a chunk's file lies, held by the run."""
-    with _drawing:
+    with _drawing, encoder_session(given.plan.encoding.encoder):
         return Made(None, {"chunk": draw_chunk(run, given.plan, given.chunk, work)})
 
 

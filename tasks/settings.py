@@ -16,6 +16,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+DEFAULT_POOL = "gpu-render"
+
+NO_RESULT = frozenset({"render.where", "render.pool"})
+"""Settings that no result depends on: the film is the same, whoever renders it."""
+
 _NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+))"
 
 
@@ -195,6 +200,13 @@ class Quality(StrEnum):
     BEST = "best"
 
 
+class Where(StrEnum):
+    """Where chunks are rendered."""
+
+    LOCAL = "local"
+    POOL = "pool"
+
+
 class RenderSettings(Settings):
     """How the picture is encoded, once."""
 
@@ -220,6 +232,15 @@ class RenderSettings(Settings):
     )
     max_chunk: Seconds = Field(
         30.0, ge=1, le=3600, description="A chunk is at most this long, in seconds."
+    )
+    where: Where = Field(
+        Where.LOCAL, description="local: this machine renders; pool: the workers of a work pool."
+    )
+    pool: str = Field(
+        DEFAULT_POOL,
+        min_length=1,
+        pattern=r"^[^/%&<>\s]+$",
+        description="The Prefect work pool that renders where render.where is pool.",
     )
 
 

@@ -16,8 +16,10 @@ from deployments.cli.models import app as models_app
 from deployments.cli.progress import view
 from deployments.cli.running import apart, stoppable, told_plainly
 from deployments.cli.why import why_command
+from deployments.cli.worker import worker_command
 from tasks.errors import BadInput
 from tasks.render.checking import plan_from
+from tasks.settings import DEFAULT_POOL, Where
 
 app = typer.Typer(
     name="finecut",
@@ -30,6 +32,7 @@ app = typer.Typer(
 app.add_typer(cache_app, name="cache")
 app.add_typer(models_app, name="models")
 app.command(name="why")(why_command)
+app.command(name="worker")(worker_command)
 
 SETTINGS_HELP = f"Settings, for `--set` and for the TOML file:\n\n{config.described()}"
 
@@ -105,13 +108,17 @@ def plan(  # noqa: PLR0917 - Typer makes options of them
 
 
 @app.command()
-def render(
+def render(  # noqa: PLR0917 - Typer makes options of them
     plan_file: Annotated[Path, typer.Argument(help="A plan that `finecut plan` wrote.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     footage: Annotated[
         list[Path] | None,
         typer.Option("--footage", help="Where footage lies now: a file or a folder to search."),
     ] = None,
+    where: Annotated[
+        Where, typer.Option("--where", help="Who renders: this machine, or a work pool.")
+    ] = Where.LOCAL,
+    pool: Annotated[str, typer.Option("--pool", help="The work pool.")] = DEFAULT_POOL,
     as_json: AsJson = False,
     quiet: IsQuiet = False,
     verbose: IsVerbose = False,
@@ -125,6 +132,8 @@ def render(
             "roots": [path.absolute() for path in footage or []] + [plan_file.absolute().parent],
             "output": target,
             "artifacts": paths.artifacts_for(target),
+            "where": where,
+            "pool": pool,
         }
         report = _run("render_document", values, as_json=as_json, quiet=quiet, verbose=verbose)
         _show(report, as_json=as_json, is_dry=False)
