@@ -49,7 +49,8 @@ def _serve(pool: str, limit: int, sessions: int | None) -> None:
     store, name = open_store(), worker_name()
     ffmpeg.version()  # a worker that cannot encode is told at once
     worker.prepare_server(pool, sessions)
-    # SIGTERM ends it like Ctrl-C: its batches with it.
+    # SIGTERM ends it like Ctrl-C, its batches with it; a shell's `&` would have Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     at = os.environ.get("PREFECT_API_URL", "the server of the active profile")
     with showing_card(store, name):

@@ -1,0 +1,184 @@
+"""Films rendered on a work pool: the same bytes, whoever renders, whoever dies meanwhile."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.media import ffmpeg
+from tests.pool.conftest import Place, encoding_now, kill_all, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+def of(start: int, frames: int) -> pytest.MarkDecorator:
+    """Render these frames of the footage."""
+    return pytest.mark.parametrize("plan", [(start, frames)], indirect=True, ids=["plan"])
+
+
+def ended(child: subprocess.Popen[str], within_s: float = 120) -> tuple[int, dict[str, Any]]:
+    out, err = child.communicate(timeout=within_s)
+    assert out, err
+    return child.returncode, json.loads(out)
+
+
+def local(place: Place, plan: Path) -> bytes:
+    """Return the film as this machine renders it by itself."""
+    film = plan.parent / "local.mp4"
+    words = ("-m", "deployments.cli.main", "render", str(plan), "-o", str(film), "--json")
+    child = place.start(
+        *words,
+        FINECUT_CACHE=str(plan.parent / "alone"),
+        FINECUT_SHARED_CACHE="",
+        PREFECT_API_URL="",
+    )
+    code, told = ended(child)
+    assert code == 0, told
+    assert told["summary"]["chunks_rendered"] == told["summary"]["chunks"] > 3
+    return film.read_bytes()
+
+
+@of(0, 60)
+def test_a_pool_that_nobody_serves_is_told_at_once(place: Place, plan: Path) -> None:
+    start_s = time.monotonic()
+
+    code, told = ended(place.deal(plan, plan.parent / "film.mp4", "nobody"))
+
+    assert time.monotonic() - start_s < 15
+    assert (code, told["error"]["code"]) == (3, "missing")
+    assert "work pool nobody" in told["error"]["message"]
+    assert "finecut worker --pool nobody" in told["error"]["hint"]
+    assert "render.where=local" in told["error"]["hint"]
+
+
+@of(0, 60)
+def test_without_a_server_one_is_asked_for(place: Place, plan: Path) -> None:
+    words = ("render", str(plan), "-o", str(plan.parent / "film.mp4"), "--where", "pool", "--json")
+    child = place.start("-m", "deployments.cli.main", *words, PREFECT_API_URL="")
+
+    code, told = ended(child)
+
+    assert code == 3
+    assert "needs a Prefect server" in told["error"]["message"]
+    assert "render.where=local" in told["error"]["hint"]
+
+
+@of(0, 400)
+def test_two_workers_render_the_same_bytes_as_one_machine(place: Place, plan: Path) -> None:
+    film = plan.parent / "film.mp4"
+    with place.worker("one") as one, place.worker("two") as two:
+        child = place.deal(plan, film)
+        busy = set()
+
+        def both() -> bool:
+            busy.update(worker.pid for worker in (one, two) if encoding_now(worker.pid))
+            return len(busy) == 2 or child.poll() is not None
+
+        wait_until(both, 60, "both workers encode")
+        code, told = ended(child)
+
+    assert code == 0, told
+    assert len(busy) == 2
+    assert told["summary"]["chunks_rendered"] == told["summary"]["chunks"]
+    assert {s["state"] for s in told["steps"] if s["step"] == "chunk"} == {"hit"}
+    assert film.read_bytes() == local(place, plan)
+
+
+@of(400, 400)
+def test_a_killed_workers_chunks_are_dealt_again(place: Place, plan: Path) -> None:
+    film = plan.parent / "film.mp4"
+    with place.worker("one"), place.worker("two") as two:
+        child = place.deal(plan, film)
+        wait_until(lambda: encoding_now(two.pid), 60, "the second worker encodes")
+        kill_all(two.pid)
+        code, told = ended(child)
+
+    assert code == 0, told
+    assert any("dealt again" in warning for warning in told["warnings"])
+    assert film.read_bytes() == local(place, plan)
+
+
+@of(800, 390)
+def test_cancelling_ends_every_ffmpeg_of_the_workers(place: Place, plan: Path) -> None:
+    before = len(place.states())
+    with place.worker("one") as one:
+        child = place.deal(plan, plan.parent / "film.mp4")
+        wait_until(lambda: encoding_now(one.pid), 60, "the worker encodes")
+        child.send_signal(signal.SIGTERM)
+        code, told = ended(child)
+        assert (code, told["error"]["code"]) == (130, "interrupted")
+        wait_until(lambda: not encoding_now(one.pid), 20, "no FFmpeg is left")
+        wait_until(
+            lambda: place.states().count("CANCELLED") >= len(place.states()) - before,
+            30,
+            "the batches are cancelled",
+        )
+        assert one.poll() is None
+
+
+def another_ffmpeg(folder: Path) -> Path:
+    """Return a program that is FFmpeg, and says that it is another build."""
+    wrapper = folder / "ffmpeg"
+    real = ffmpeg.executable()
+    wrapper.write_text(
+        f'#!/bin/sh\ncase "$*" in *-version*) echo "ffmpeg version 9.9-other"; exit;; esac\n'
+        f'exec "{real}" "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    return wrapper
+
+
+@of(0, 90)
+def test_a_worker_that_would_render_something_else_refuses(place: Place, plan: Path) -> None:
+    film, other = plan.parent / "film.mp4", str(another_ffmpeg(plan.parent))
+    with place.worker("other", "odd", FINECUT_FFMPEG=other) as worker:
+        code, told = ended(place.deal(plan, film, "odd"))
+        assert code == 3
+        assert "tools.ffmpeg is 9.9-other" in told["error"]["message"]
+        assert worker.poll() is None
+    assert place.online("odd") == 0  # it has signed off
+
+
+SESSION = """
+import sys, time
+from prefect import flow
+from tasks.engine import encoder_session
+
+@flow
+def draws():
+    with encoder_session("h264_nvenc"):
+        print(time.time(), flush=True)
+        time.sleep(2)
+        print(time.time(), flush=True)
+
+draws()
+"""
+
+
+def test_encoder_sessions_of_a_machine_are_limited_across_processes(place: Place) -> None:
+    from tasks.media.hardware_sessions import limit_name
+
+    make = f"""
+from prefect.client.orchestration import get_client
+from deployments.worker import make_limit
+with get_client(sync_client=True) as client:
+    make_limit(client, {limit_name("h264_nvenc")!r}, None)
+    make_limit(client, {limit_name("h264_nvenc")!r}, 1)
+    print(client.read_global_concurrency_limit_by_name({limit_name("h264_nvenc")!r}).limit)
+"""
+    limit, err = place.start("-c", make).communicate(timeout=60)
+    assert limit.strip() == "1", err
+    children = [place.start("-c", SESSION) for _ in range(2)]
+    spans = []
+    for child in children:
+        out, err = child.communicate(timeout=90)
+        assert len(out.split()) == 2, err
+        spans.append(tuple(float(word) for word in out.split()))
+    first, second = sorted(spans)
+    assert first[1] <= second[0]
