@@ -17,7 +17,7 @@ from tasks.pool import FLOW
 from tasks.render.plan import ENCODER_THREADS
 from tasks.render_chunk import render_chunk
 from tasks.run import Held, Run, listening
-from tasks.serve_batch import Asked, Declined, beating, drawings, worker
+from tasks.serving import Asked, Declined, beating, drawings, worker
 
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=max(2, (os.cpu_count() or 2) // ENCODER_THREADS + 1))
 

@@ -10,20 +10,19 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from tasks.errors import FinecutError, Interrupted, Missing, ToolFailed
 from tasks.keys import Key, chunk_key, footage_key, plan_key, told_fields
-from tasks.pool import LOCALLY, Pool, Seen, own_flow_run
-from tasks.render.batches import Patience, Verdict, deal, floor_frames, verdict
+from tasks.pool import LOCALLY, Pool, own_flow_run
+from tasks.render.batches import Batch, Patience, Seen, Verdict, deal, floor_frames, verdict
 from tasks.render.chunks import Chunk
 from tasks.render.plan import RenderPlan
 from tasks.render.report import plan_document
 from tasks.run import Run
-from tasks.serve_batch import BEATS, NO_FOOTAGE, NO_PLAN, REFUSED
+from tasks.serving import BEATS, NO_FOOTAGE, NO_PLAN, REFUSED
 
 PATIENCE = Patience()
 
@@ -54,35 +53,6 @@ class Dealing:
     pool: str
 
 
-@dataclass(slots=True)
-class Batch:
-    """A batch that was dealt."""
-
-    id: str
-    chunks: tuple[int, ...]
-    frames: int
-    seen: Seen | None = None
-    beat: Mapping[str, Any] | None = None
-    since_s: float = field(default_factory=time.monotonic)
-    """When its state or its beat last changed, by this machine's clock."""
-
-    def note(self, seen: Seen | None, beat: Mapping[str, Any] | None) -> bool:
-        """Take in what was seen; return whether it shows that somebody works on it."""
-        has_beaten = beat is not None and beat != self.beat
-        if has_beaten or (seen is not None and seen != self.seen):
-            self.since_s = time.monotonic()
-        self.seen, self.beat = seen or self.seen, beat or self.beat
-        return has_beaten
-
-    @property
-    def quiet_s(self) -> float:
-        return time.monotonic() - self.since_s
-
-    @property
-    def frames_done(self) -> int:
-        return min(self.frames, int((self.beat or {}).get("frames", 0)))
-
-
 class Dealer:
     """Deals what is missing, watches it, and deals again what was lost."""
 
@@ -100,6 +70,8 @@ class Dealer:
         """Reasons by worker."""
         self._refused_in_a_row = 0
         self._offered: set[str] = set()
+        self._lost: list[str] = []
+        """Flow runs that no worker is there to end."""
         self._progress_s = self._asked_s = self._answered_s = time.monotonic()
 
     def render(self) -> int:
@@ -122,6 +94,9 @@ class Dealer:
             finally:
                 for run in list(self._batches):
                     self._end(run)
+                for run in self._lost:
+                    with suppress(Exception):  # it is about what Prefect shows, no more
+                        self._pool.write_off(run)
         return dealt
 
     # What is there and what is not
@@ -166,7 +141,7 @@ class Dealer:
         }
         name = f"{plan.sources[0].name}: {len(chunks)} chunks, {frames} frames"
         run = self._pool.deal({"asked": asked}, name)
-        self._batches[run] = Batch(beat, chunks, frames)
+        self._batches[run] = Batch(beat, chunks, frames, time.monotonic())
 
     # Watching
 
@@ -195,15 +170,17 @@ class Dealer:
         self._answered_s = time.monotonic()
         if own in seen and seen[own].type in ("CANCELLING", "CANCELLED"):
             self._run.stop()
+            self._lost.append(own)
             return
         for run, batch in list(self._batches.items()):
             beat = self._run.store.board.read(BEATS, batch.id)
-            if batch.note(seen.get(run), beat):
+            if batch.note(seen.get(run), beat, time.monotonic()):
                 self._progress_s = time.monotonic()
             state = batch.seen.type if batch.seen else "PENDING"
-            found = verdict(state, batch.quiet_s, self._patience)
+            found = verdict(state, time.monotonic() - batch.since_s, self._patience)
             if found is not Verdict.WAITS:
                 self._end(run, is_over=found is Verdict.OVER)
+                self._lost += [run] if found is Verdict.LOST else []
                 self._settle(batch, found)
         if online is not None:
             self._check_served(online)
@@ -276,7 +253,7 @@ class Dealer:
         self._tries.update(missing)
         why = seen.message or f"it was {seen.name.lower() or 'lost'}"
         if found is Verdict.LOST:
-            why = f"nothing was heard of it for {batch.quiet_s:.0f} s"
+            why = f"nothing was heard of it for {time.monotonic() - batch.since_s:.0f} s"
         if max(self._tries[n] for n in missing) >= TRIES:
             raise ToolFailed(
                 f"a batch of chunks was dealt {TRIES} times and not rendered; the last time: {why}",

@@ -7,33 +7,27 @@ looks for himself, by his own clock.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Cancelling
+from prefect.states import Cancelled, Cancelling
 
 from tasks.errors import Missing
+from tasks.render.batches import Seen
 
 FLOW = "render-batch"
 """Name of the flow that renders a batch; its deployments bear the names of their pools."""
 
+LIVE = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")
+
 LOCALLY = "render on this machine with --set render.where=local"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The state of a flow run."""
-
-    type: str
-    name: str
-    message: str
 
 
 class Pool:
@@ -101,6 +95,13 @@ class Pool:
     def cancel(self, run: str) -> None:
         """Ask for the end of a flow run; the worker that has it ends its processes."""
         self._client.set_flow_run_state(UUID(run), Cancelling(message="not needed any more"))
+
+    def write_off(self, run: str) -> None:
+        """Call a flow run cancelled that no worker is there to end, unless it has ended."""
+        seen = self.look([run]).get(run)
+        if seen is not None and seen.type in LIVE:
+            gone: State[Any] = Cancelled(message="ended by the dealer")
+            self._client.set_flow_run_state(UUID(run), gone, force=True)
 
 
 def own_flow_run() -> str | None:

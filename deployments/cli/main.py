@@ -19,7 +19,6 @@ from deployments.cli.why import why_command
 from deployments.cli.worker import worker_command
 from tasks.errors import BadInput
 from tasks.render.checking import plan_from
-from tasks.settings import DEFAULT_POOL, Where
 
 app = typer.Typer(
     name="finecut",
@@ -115,10 +114,9 @@ def render(  # noqa: PLR0917 - Typer makes options of them
         list[Path] | None,
         typer.Option("--footage", help="Where footage lies now: a file or a folder to search."),
     ] = None,
-    where: Annotated[
-        Where, typer.Option("--where", help="Who renders: this machine, or a work pool.")
-    ] = Where.LOCAL,
-    pool: Annotated[str, typer.Option("--pool", help="The work pool.")] = DEFAULT_POOL,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="render.where=pool or render.pool=NAME.")
+    ] = None,
     as_json: AsJson = False,
     quiet: IsQuiet = False,
     verbose: IsVerbose = False,
@@ -127,13 +125,14 @@ def render(  # noqa: PLR0917 - Typer makes options of them
     with told_plainly(as_json=as_json, verbose=verbose):
         target = paths.output_for([plan_file], output)
         document = _read_plan(plan_file)
+        by = config.load_settings(None, config.without_result(set_ or [])).render
         values = {
             "document": document,
             "roots": [path.absolute() for path in footage or []] + [plan_file.absolute().parent],
             "output": target,
             "artifacts": paths.artifacts_for(target),
-            "where": where,
-            "pool": pool,
+            "where": by.where,
+            "pool": by.pool,
         }
         report = _run("render_document", values, as_json=as_json, quiet=quiet, verbose=verbose)
         _show(report, as_json=as_json, is_dry=False)

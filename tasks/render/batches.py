@@ -7,7 +7,7 @@ long for the slowest worker.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -74,6 +74,41 @@ class Patience:
     """For a batch that a worker has taken to begin."""
     look_s: float = 1.0
     """From look to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The state of a batch's run in Prefect."""
+
+    type: str
+    name: str
+    message: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch that was dealt, and what was heard of it."""
+
+    id: str
+    chunks: tuple[int, ...]
+    frames: int
+    since_s: float
+    """When its state or its beat last changed, by the dealer's clock."""
+    seen: Seen | None = None
+    beat: Mapping[str, object] | None = None
+
+    def note(self, seen: Seen | None, beat: Mapping[str, object] | None, now_s: float) -> bool:
+        """Take in what is seen now; return whether it shows that somebody works on it."""
+        has_beaten = beat is not None and beat != self.beat
+        if has_beaten or (seen is not None and seen != self.seen):
+            self.since_s = now_s
+        self.seen, self.beat = seen or self.seen, beat or self.beat
+        return has_beaten
+
+    @property
+    def frames_done(self) -> int:
+        done = (self.beat or {}).get("frames")
+        return min(self.frames, done) if isinstance(done, int) else 0
 
 
 class Verdict(StrEnum):

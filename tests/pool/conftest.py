@@ -73,7 +73,8 @@ class Place:
 
     def deal(self, plan: Path, film: Path, pool: str = "gpu-render") -> subprocess.Popen[str]:
         """Render a plan on a pool, with a store of the dealer's own."""
-        words = ("render", str(plan), "-o", str(film), "--where", "pool", "--pool", pool, "--json")
+        where = ("--set", "render.where=pool", "--set", f"render.pool={pool}")
+        words = ("render", str(plan), "-o", str(film), *where, "--json")
         return self.start("-c", DEALER, *words, FINECUT_CACHE=str(plan.parent / "dealer"))
 
     @contextmanager

@@ -59,8 +59,9 @@ def test_a_pool_that_nobody_serves_is_told_at_once(place: Place, plan: Path) -> 
 
 @of(0, 60)
 def test_without_a_server_one_is_asked_for(place: Place, plan: Path) -> None:
-    words = ("render", str(plan), "-o", str(plan.parent / "film.mp4"), "--where", "pool", "--json")
-    child = place.start("-m", "deployments.cli.main", *words, PREFECT_API_URL="")
+    words = ("render", str(plan), "-o", str(plan.parent / "film.mp4"), "--json")
+    where = ("--set", "render.where=pool")
+    child = place.start("-m", "deployments.cli.main", *words, *where, PREFECT_API_URL="")
 
     code, told = ended(child)
 
