@@ -46,7 +46,8 @@ def deal(frames: Sequence[int], workers: int, floor: int) -> tuple[tuple[int, ..
     # The longest first: whatever comes next fits where the one before it fitted.
     waiting = sorted(range(len(frames)), key=lambda index: (-frames[index], index))
     left = sum(frames)
-    least = min(floor, -(-left // max(1, workers)))
+    # An even share and what does not divide evenly: or a last batch would start for one chunk.
+    least = min(floor, -(-left // max(1, workers)) + max(frames, default=1) - 1)
     limit = left
     batches: list[tuple[int, ...]] = []
     while waiting:

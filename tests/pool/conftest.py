@@ -59,11 +59,13 @@ class Place:
             **changes,
         }
 
-    def start(self, *command: str, **changes: str) -> subprocess.Popen[str]:
+    def start(
+        self, *command: str, cwd: Path | None = None, **changes: str
+    ) -> subprocess.Popen[str]:
         child = subprocess.Popen(
             [sys.executable, *command],
             env=self.environment(**changes),
-            cwd=self.folder,
+            cwd=cwd or self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -71,11 +73,17 @@ class Place:
         self.children.append(child)
         return child
 
-    def deal(self, plan: Path, film: Path, pool: str = "gpu-render") -> subprocess.Popen[str]:
+    def deal(
+        self, plan: Path, film: Path, pool: str = "gpu-render", footage: Path | None = None
+    ) -> subprocess.Popen[str]:
         """Render a plan on a pool, with a store of the dealer's own."""
         where = ("--set", "render.where=pool", "--set", f"render.pool={pool}")
         words = ("render", str(plan), "-o", str(film), *where, "--json")
-        return self.start("-c", DEALER, *words, FINECUT_CACHE=str(plan.parent / "dealer"))
+        if footage is not None:
+            words = (*words, "--footage", str(footage))
+        return self.start(
+            "-c", DEALER, *words, cwd=plan.parent, FINECUT_CACHE=str(plan.parent / "dealer")
+        )
 
     @contextmanager
     def worker(
@@ -98,11 +106,11 @@ class Place:
         found = httpx.post(f"{self.url}/work_pools/{pool}/workers/filter", json={}).json()
         return sum(each["status"] == "ONLINE" for each in found)
 
-    def states(self, flow: str = "render-batch") -> list[str]:
-        """Return the types of the states of all runs of a flow."""
-        asked = {"flows": {"name": {"any_": [flow]}}}
+    def runs(self) -> dict[str, str]:
+        """Return the types of the states of all batches, by flow run."""
+        asked = {"flows": {"name": {"any_": ["render-batch"]}}}
         found = httpx.post(f"{self.url}/flow_runs/filter", json=asked).json()
-        return [each["state"]["type"] for each in found]
+        return {each["id"]: each["state"]["type"] for each in found}
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -112,6 +120,13 @@ def family(pid: int) -> list[psutil.Process]:
         return [*process.children(recursive=True), process]
     except psutil.Error:
         return []
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def kill_all(pid: int) -> None:
@@ -167,6 +182,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             kill_all(child.pid)
         kill_all(server.pid)
         server.wait()
+
+
+@pytest.fixture(scope="module")
+def one(place: Place) -> Iterator[subprocess.Popen[str]]:
+    """Return a worker that serves the pool through all tests."""
+    with place.worker("one") as worker:
+        yield worker
 
 
 @pytest.fixture(scope="module")

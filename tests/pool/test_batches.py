@@ -32,12 +32,13 @@ def test_equal_chunks_make_few_batches_and_a_fair_first_one(
     batches = deal(frames, workers, floor)
     sizes = [100 * len(batch) for batch in batches]
 
-    # Nobody is left with more than an even share, and where there is work for all, all have some.
-    assert sizes[0] <= max(100, -(-total // workers))
-    assert len(batches) >= min(workers, count)
-    # All but one batch are worth their start, as far as an even share is.
-    worthy = min(floor, total // workers)
-    assert sum(size + 100 <= worthy for size in sizes) <= 1 + workers
+    # The first batch is no more than an even share and a chunk: all who are there have some.
+    assert sizes[0] < -(-total // workers) + 100
+    # Where there is less to do than a worthy batch for each, nobody starts twice.
+    if floor * workers >= total + 100 * workers:
+        assert len(batches) <= workers
+    # All but the last are worth their start.
+    assert all(size + 100 > min(floor, total // workers) for size in sizes[:-1])
 
 
 def test_nothing_to_deal_is_no_batch() -> None:

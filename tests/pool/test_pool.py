@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tasks.media import ffmpeg
-from tests.pool.conftest import Place, encoding_now, kill_all, wait_until
+from tests.pool.conftest import Place, alive, encoding_now, family, kill_all, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -70,10 +70,12 @@ def test_without_a_server_one_is_asked_for(place: Place, plan: Path) -> None:
     assert "render.where=local" in told["error"]["hint"]
 
 
-@of(0, 400)
-def test_two_workers_render_the_same_bytes_as_one_machine(place: Place, plan: Path) -> None:
+@of(0, 260)
+def test_two_workers_render_the_same_bytes_as_one_machine(
+    place: Place, plan: Path, one: subprocess.Popen[str]
+) -> None:
     film = plan.parent / "film.mp4"
-    with place.worker("one") as one, place.worker("two") as two:
+    with place.worker("two") as two:
         child = place.deal(plan, film)
         busy = set()
 
@@ -91,10 +93,12 @@ def test_two_workers_render_the_same_bytes_as_one_machine(place: Place, plan: Pa
     assert film.read_bytes() == local(place, plan)
 
 
-@of(400, 400)
-def test_a_killed_workers_chunks_are_dealt_again(place: Place, plan: Path) -> None:
+@of(300, 260)
+def test_a_killed_workers_chunks_are_dealt_again(
+    place: Place, plan: Path, one: subprocess.Popen[str]
+) -> None:
     film = plan.parent / "film.mp4"
-    with place.worker("one"), place.worker("two") as two:
+    with place.worker("two") as two:
         child = place.deal(plan, film)
         wait_until(lambda: encoding_now(two.pid), 60, "the second worker encodes")
         kill_all(two.pid)
@@ -106,21 +110,22 @@ def test_a_killed_workers_chunks_are_dealt_again(place: Place, plan: Path) -> No
 
 
 @of(800, 390)
-def test_cancelling_ends_every_ffmpeg_of_the_workers(place: Place, plan: Path) -> None:
-    before = len(place.states())
-    with place.worker("one") as one:
-        child = place.deal(plan, plan.parent / "film.mp4")
-        wait_until(lambda: encoding_now(one.pid), 60, "the worker encodes")
-        child.send_signal(signal.SIGTERM)
-        code, told = ended(child)
-        assert (code, told["error"]["code"]) == (130, "interrupted")
-        wait_until(lambda: not encoding_now(one.pid), 20, "no FFmpeg is left")
-        wait_until(
-            lambda: place.states().count("CANCELLED") >= len(place.states()) - before,
-            30,
-            "the batches are cancelled",
-        )
-        assert one.poll() is None
+def test_cancelling_ends_every_ffmpeg_of_the_workers(
+    place: Place, plan: Path, one: subprocess.Popen[str]
+) -> None:
+    before = set(place.runs())
+    child = place.deal(plan, plan.parent / "film.mp4")
+    wait_until(lambda: encoding_now(one.pid), 60, "the worker encodes")
+    child.send_signal(signal.SIGTERM)
+    code, told = ended(child)
+    assert (code, told["error"]["code"]) == (130, "interrupted")
+    wait_until(lambda: not encoding_now(one.pid), 20, "no FFmpeg is left")
+
+    def states() -> set[str]:
+        return {state for run, state in place.runs().items() if run not in before}
+
+    wait_until(lambda: states() == {"CANCELLED"}, 30, "the batches are cancelled")
+    assert one.poll() is None
 
 
 def another_ffmpeg(folder: Path) -> Path:
@@ -136,14 +141,50 @@ def another_ffmpeg(folder: Path) -> Path:
 
 
 @of(0, 90)
-def test_a_worker_that_would_render_something_else_refuses(place: Place, plan: Path) -> None:
+def test_when_every_worker_refuses_the_reasons_are_told(place: Place, plan: Path) -> None:
     film, other = plan.parent / "film.mp4", str(another_ffmpeg(plan.parent))
-    with place.worker("other", "odd", FINECUT_FFMPEG=other) as worker:
+    with (
+        place.worker("other", "odd", FINECUT_FFMPEG=other),
+        place.worker("alone", "odd", FINECUT_SHARED_CACHE=""),
+    ):
         code, told = ended(place.deal(plan, film, "odd"))
         assert code == 3
         assert "tools.ffmpeg is 9.9-other" in told["error"]["message"]
-        assert worker.poll() is None
-    assert place.online("odd") == 0  # it has signed off
+        assert "set FINECUT_SHARED_CACHE to the same place" in told["error"]["message"]
+        assert not film.exists()
+    assert place.online("odd") == 0  # they have signed off
+
+
+@of(600, 260)
+def test_what_one_worker_refuses_another_renders_from_footage_in_the_shared_tier(
+    place: Place, plan: Path
+) -> None:
+    film, other = plan.parent / "film.mp4", str(another_ffmpeg(plan.parent))
+    # A path that is another one to each process: the workers do not find the footage there.
+    here = Path("/proc/self/cwd")
+    if not here.exists():
+        pytest.skip("needs /proc")
+    with place.worker("other", "mixed", FINECUT_FFMPEG=other), place.worker("good", "mixed"):
+        code, told = ended(place.deal(plan, film, "mixed", footage=here / "talk.mp4"))
+    assert code == 0, told
+    assert told["sources"][0]["path"] == "/proc/self/cwd/talk.mp4"
+    digest = told["sources"][0]["digest"]
+    assert list((place.folder / "shared" / "blobs").glob(f"*/{digest}"))
+    assert film.read_bytes() == local(place, plan)
+
+
+@of(900, 260)
+def test_when_all_workers_are_gone_the_film_says_so(place: Place, plan: Path) -> None:
+    with place.worker("last", "lonely") as last:
+        child = place.deal(plan, plan.parent / "film.mp4", "lonely")
+        wait_until(lambda: encoding_now(last.pid), 60, "the worker encodes")
+        was = family(last.pid)
+        last.send_signal(signal.SIGTERM)
+        assert last.wait(20) == 0
+        wait_until(lambda: not any(alive(each) for each in was), 15, "nothing of it is left")
+        code, told = ended(child)
+    assert code == 3
+    assert "all workers of the pool lonely are gone" in told["error"]["message"]
 
 
 SESSION = """
