@@ -30,6 +30,7 @@ def render_batch(asked: Asked) -> Any:
         asked: which chunks of which plan, and how the dealer knows that they are the same here.
     """
     store = open_store()
+    was_shared = store.is_shared
     with beating(store, asked.beat) as beat, listening(beat):
         run = Run({}, store)
         try:
@@ -41,5 +42,7 @@ def render_batch(asked: Asked) -> Any:
         except FinecutError as error:
             run.stop()
             return Failed(message=f"{worker()}: {error.message}")
+    if was_shared and not store.is_shared:
+        return Failed(message=f"{worker()}: {store.warnings[-1]}")
     evict(store)
     return None

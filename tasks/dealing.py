@@ -7,16 +7,20 @@ that was killed is running for ever.
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from tasks.errors import FinecutError, Interrupted, Missing, ToolFailed
+import httpx
+
+from tasks.errors import Interrupted, Missing, ToolFailed
 from tasks.keys import Key, chunk_key, footage_key, plan_key, told_fields
-from tasks.pool import LOCALLY, Pool, own_flow_run
+from tasks.pool import LOCALLY, Pool, is_outage, own_flow_run
 from tasks.render.batches import Batch, Patience, Seen, Verdict, deal, floor_frames, verdict
 from tasks.render.chunks import Chunk
 from tasks.render.plan import RenderPlan
@@ -64,12 +68,13 @@ class Dealer:
         self._missing = set(self._not_here(range(len(self._keys))))
         self._batches: dict[str, Batch] = {}
         self._held: set[int] = set()
-        """Chunks that a worker refused, until another one is free."""
+        """Chunks that a worker refused, until another one is free; and what could not be dealt."""
         self._tries: Counter[int] = Counter()
         self._refusals: dict[str, str] = {}
         """Reasons by worker."""
         self._refused_in_a_row = 0
-        self._offered: set[str] = set()
+        self._offered: dict[str, float] = {}
+        """When footage was put into the shared tier, by digest."""
         self._lost: list[str] = []
         """Flow runs that no worker is there to end."""
         self._progress_s = self._asked_s = self._answered_s = time.monotonic()
@@ -104,8 +109,7 @@ class Dealer:
     def _keep_plan(self) -> Key:
         document = plan_document(self._job.plan)
         key = plan_key(document, [source.digest for source in self._job.plan.sources])
-        if self._run.store.get(key.digest) is None:
-            self._run.store.set(key, document)
+        self._run.store.set(key, document)  # always: the shared tier may not have it yet
         return key
 
     def _not_here(self, chunks: Iterable[int]) -> list[int]:
@@ -123,7 +127,12 @@ class Dealer:
         numbers = sorted(chunks)
         frames = [self._job.parts[n].frames for n in numbers]
         for batch in deal(frames, workers, floor_frames(self._job.plan.canvas)):
-            self._deal_batch(tuple(numbers[index] for index in batch))
+            chunks = tuple(numbers[index] for index in batch)
+            try:
+                self._deal_batch(chunks)
+            except httpx.HTTPError as error:
+                self._held |= set(chunks)
+                self._bear_outage(error)
 
     def _deal_batch(self, chunks: tuple[int, ...]) -> None:
         parts, plan = [self._job.parts[n] for n in chunks], self._job.plan
@@ -140,8 +149,9 @@ class Dealer:
             "footage": {digest: str(self._run.footage[digest]) for digest in sorted(digests)},
         }
         name = f"{plan.sources[0].name}: {len(chunks)} chunks, {frames} frames"
+        now_s = time.monotonic()
         run = self._pool.deal({"asked": asked}, name)
-        self._batches[run] = Batch(beat, chunks, frames, time.monotonic())
+        self._batches[run] = Batch(beat, chunks, frames, now_s, now_s)
 
     # Watching
 
@@ -162,9 +172,7 @@ class Dealer:
         try:
             seen = self._pool.look([*self._batches, *([own] if own else [])])
             online = self._who_is_there()
-        except FinecutError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever the client raises while the server is away
+        except httpx.HTTPError as error:
             self._bear_outage(error)
             return
         self._answered_s = time.monotonic()
@@ -173,7 +181,7 @@ class Dealer:
             self._lost.append(own)
             return
         for run, batch in list(self._batches.items()):
-            beat = self._run.store.board.read(BEATS, batch.id)
+            beat = self._beat(batch, seen.get(run))
             if batch.note(seen.get(run), beat, time.monotonic()):
                 self._progress_s = time.monotonic()
             state = batch.seen.type if batch.seen else "PENDING"
@@ -185,7 +193,15 @@ class Dealer:
         if online is not None:
             self._check_served(online)
 
-    def _bear_outage(self, error: Exception) -> None:
+    def _beat(self, batch: Batch, seen: Seen | None) -> dict[str, Any] | None:
+        """Return a batch's beat; one that has not begun has none, and nobody is asked for it."""
+        if seen is None or seen.type in ("SCHEDULED", "PENDING"):
+            return None
+        return self._run.store.board.read(BEATS, batch.id)
+
+    def _bear_outage(self, error: httpx.HTTPError) -> None:
+        if not is_outage(error):
+            raise error
         if time.monotonic() - self._answered_s > OUTAGE_S:
             raise Missing(
                 f"Prefect's server does not answer any more: {error}",
@@ -211,7 +227,8 @@ class Dealer:
         if not self._held:
             return
         willing = [name for name in online if name not in self._refusals]
-        if (not willing and not self._batches) or self._refused_in_a_row > REFUSALS:
+        is_nobody_willing = bool(online) and not willing and not self._batches
+        if is_nobody_willing or self._refused_in_a_row > REFUSALS:
             raise self._all_refuse()
         # Held until one of the willing is free: whoever refused would only take it again.
         if len(self._batches) < len(willing):
@@ -238,38 +255,45 @@ class Dealer:
             return
         seen = batch.seen or Seen("PENDING", "", "")
         worker, _, reason = seen.message.partition(": ")
-        if found is Verdict.OVER and seen.name == NO_FOOTAGE and self._offer(reason.split()):
-            self._deal(missing, len(self._pool.serving()))
+        if found is Verdict.OVER and seen.name == NO_FOOTAGE and self._offer(reason.split(), batch):
+            self._held |= set(missing)
         elif found is Verdict.OVER and seen.name in (REFUSED, NO_PLAN, NO_FOOTAGE):
             self._refusals[worker] = self._told(seen.name, reason)
             self._refused_in_a_row += 1
             self._held |= set(missing)
-        elif seen.type == "COMPLETED" and batch.beat is None:
-            raise Missing("a worker finished its chunks, but they are not to be found", SHARE_HINT)
         else:
             self._try_again(missing, batch, seen, found)
 
     def _try_again(self, missing: Sequence[int], batch: Batch, seen: Seen, found: Verdict) -> None:
         self._tries.update(missing)
+        is_last = max(self._tries[n] for n in missing) >= TRIES
         why = seen.message or f"it was {seen.name.lower() or 'lost'}"
         if found is Verdict.LOST:
             why = f"nothing was heard of it for {time.monotonic() - batch.since_s:.0f} s"
-        if max(self._tries[n] for n in missing) >= TRIES:
+        elif seen.type == "COMPLETED":
+            why = "a worker rendered it, and its chunks are not to be found here"
+            if is_last or batch.beat is None:
+                raise Missing(why, SHARE_HINT)
+        if is_last:
             raise ToolFailed(
                 f"a batch of chunks was dealt {TRIES} times and not rendered; the last time: {why}",
                 f"see the runs in Prefect's UI, or {LOCALLY}",
             )
         self._run.warn(f"{len(missing)} chunks were dealt again: {why}")
-        self._deal(missing, max(1, len(self._pool.online())))
+        self._held |= set(missing)
 
-    def _offer(self, digests: Sequence[str]) -> bool:
-        """Put footage into the shared tier that a worker does not find, each file once."""
-        new = [digest for digest in digests if digest not in self._offered]
-        self._offered |= set(new)
-        return bool(new) and all(
-            self._run.store.offer(footage_key(digest), "footage", digest, self._run.footage[digest])
-            for digest in new
-        )
+    def _offer(self, digests: Sequence[str], batch: Batch) -> bool:
+        """Put footage into the shared tier, each file once; return whether the batch lacked it."""
+        was_there = all(self._offered.get(d, math.inf) < batch.dealt_s for d in digests)
+        if was_there:
+            return False
+        for digest in digests:
+            if digest not in self._offered:
+                path = self._run.footage[digest]
+                if not self._run.store.offer(footage_key(digest), "footage", digest, path):
+                    return False
+                self._offered[digest] = time.monotonic()
+        return True
 
     def _told(self, name: str, reason: str) -> str:
         if name != NO_FOOTAGE:

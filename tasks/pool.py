@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
@@ -24,6 +25,9 @@ from tasks.render.batches import Seen
 
 FLOW = "render-batch"
 """Name of the flow that renders a batch; its deployments bear the names of their pools."""
+
+AT_ONCE = 100
+"""Flow runs that the server is asked for in one request; it gives 200 at most."""
 
 LIVE = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")
 
@@ -84,13 +88,15 @@ class Pool:
 
     def look(self, runs: Collection[str]) -> dict[str, Seen]:
         """Return the states of flow runs, of those that the server knows."""
-        asked = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(each) for each in runs]))
-        found = self._client.read_flow_runs(flow_run_filter=asked)
-        return {
-            str(each.id): Seen(each.state.type.value, each.state.name or "", _said(each.state))
-            for each in found
-            if each.state is not None
-        }
+        ids, seen = [UUID(each) for each in runs], {}
+        for first in range(0, len(ids), AT_ONCE):
+            asked = FlowRunFilter(id=FlowRunFilterId(any_=ids[first : first + AT_ONCE]))
+            for found in self._client.read_flow_runs(flow_run_filter=asked):
+                state: Any = found.state
+                if state is not None:
+                    said = str(state.message or "")
+                    seen[str(found.id)] = Seen(state.type.value, state.name or "", said)
+        return seen
 
     def cancel(self, run: str) -> None:
         """Ask for the end of a flow run; the worker that has it ends its processes."""
@@ -112,5 +118,8 @@ def own_flow_run() -> str | None:
     return str(flow.flow_run.id) if flow is not None and flow.flow_run else None
 
 
-def _said(state: Any) -> str:
-    return str(state.message or "")
+def is_outage(error: Exception) -> bool:
+    """Return whether an error says that the server is away, and may be back soon."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code >= 500
+    return isinstance(error, httpx.TransportError)

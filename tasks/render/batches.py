@@ -93,6 +93,7 @@ class Batch:
     id: str
     chunks: tuple[int, ...]
     frames: int
+    dealt_s: float
     since_s: float
     """When its state or its beat last changed, by the dealer's clock."""
     seen: Seen | None = None

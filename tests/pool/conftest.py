@@ -54,6 +54,7 @@ class Place:
             "PREFECT_API_URL": self.url,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PYTHONPATH": str(ROOT),
             "FINECUT_SHARED_CACHE": (self.folder / "shared").as_uri(),
             **changes,

@@ -147,7 +147,7 @@ def another_ffmpeg(folder: Path) -> Path:
     return wrapper
 
 
-@of(600, 90)
+@of(600, 120)
 def test_refusals_are_told_and_what_one_worker_refuses_another_renders(
     place: Place, plan: Path
 ) -> None:

@@ -157,7 +157,7 @@ def test_a_beat_reaches_the_dealer_and_moves_on(
     from tests.pool.conftest import wait_until
 
     monkeypatch.setattr(serving, "BEAT_S", 0.05)
-    dealer, batch = stores("dealer"), Batch("abc", (0, 1), 50, 0.0)
+    dealer, batch = stores("dealer"), Batch("abc", (0, 1), 50, 0.0, 0.0)
     with beating(stores("worker"), "abc") as beat:
         beat.frames(30, 0)
         wait_until(
