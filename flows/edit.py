@@ -11,7 +11,7 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.analyze import analyze
-from flows.render import render_film
+from flows.render import render_film, what_encodes
 from tasks.answer_edit import answer_edit, remember_edit
 from tasks.answers import EditRequest, run_request
 from tasks.build_timeline import build_timeline
@@ -22,7 +22,7 @@ from tasks.render.checking import plan_from
 from tasks.render.history import RunRequest
 from tasks.render.plan import settings_of
 from tasks.run import Held, Run
-from tasks.settings import EditSettings
+from tasks.settings import DEFAULT_POOL, EditSettings, RenderSettings, Where
 from tasks.write_report import Beside, Rendered, write_report
 
 WORKERS = max(3, (os.cpu_count() or 2) // 2 + 1)
@@ -89,14 +89,15 @@ def _edited(
     plan: Path | None,
 ) -> dict[str, Any]:
     """Analyse, decide and render; return the report."""
+    why_not = what_encodes(run, settings.render)
     found = analyze(run, videos, settings)
     cut = done(build_timeline, run, Held(found.sources), Held(found.heard), settings).value
     words = tuple(heard.words if heard else () for heard in found.heard)
     decided = Decided(found.sources, cut.timeline, cut.cuts, words, found.faces)
-    planned = done(plan_render, run, Held(decided), settings, plan).value
+    planned = done(plan_render, run, Held(decided), settings, plan, why_not).value
     rendered = NOTHING_RENDERED
     if output:
-        planned, rendered = render_film(run, planned, output)
+        planned, rendered = render_film(run, planned, output, settings.render, why_not)
     beside = Beside(output, artifacts, found.transcripts)
     return done(write_report, run, Held(planned), Held(beside), Held(rendered)).value
 
@@ -112,6 +113,8 @@ def render_document(
     roots: list[Path],
     output: Path,
     artifacts: Path | None = None,
+    where: Where = Where.LOCAL,
+    pool: str = DEFAULT_POOL,
 ) -> dict[str, Any]:
     """Render a plan that was written before.
 
@@ -120,12 +123,15 @@ def render_document(
         roots: files and folders in which the footage is looked for, by its content.
         output: the film.
         artifacts: folder for the report; none: write none.
+        where: who renders.
+        pool: the work pool, where that renders.
     """
     run = Run({})
-    planned = plan_from(document)
+    planned, by = plan_from(document), RenderSettings(where=where, pool=pool)
     sources = tuple((source.name, source.digest) for source in planned.sources)
     with run.noted(RunRequest(sources, str(output), {})):
+        why_not = what_encodes(run, by)
         done(find_footage, run, Held(planned), roots, output)
-        planned, rendered = render_film(run, planned, output)
+        planned, rendered = render_film(run, planned, output, by, why_not)
         beside = Beside(output, artifacts, ())
         return done(write_report, run, Held(planned), Held(beside), Held(rendered)).value

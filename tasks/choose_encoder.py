@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from tasks.errors import EncoderFailed
 from tasks.media.encoders import CLIP, FRAMES, HEIGHT_PX, WIDTH_PX, proof, reason
@@ -37,6 +39,25 @@ def proven(encoder: Encoder) -> bool:
     return not unproven(encoder)
 
 
+def proven_encoders() -> list[Encoder]:
+    """Return the encoders that work on this machine; each is tried."""
+    return [encoder for encoder in Encoder if encoder in SPECS and proven(encoder)]
+
+
+def unproven_among(cards: Mapping[str, Mapping[str, Any]]) -> Unproven:
+    """Return what says why an encoder does not work on a pool: one worker without it is enough.
+
+    Args:
+        cards: what each worker says of itself, by name.
+    """
+
+    def why_not(encoder: Encoder) -> str:
+        without = [name for name, card in cards.items() if encoder not in card["encoders"]]
+        return f"not proven on {', '.join(sorted(without))}" if without else ""
+
+    return why_not
+
+
 def encoder_for(run: Run, asked: Encoder, why_not: Unproven = unproven) -> Encoder:
     """Return the encoder of a film; one that stands in for another is told of.
 
@@ -62,7 +83,9 @@ def settled(run: Run, plan: RenderPlan, output: Path, why_not: Unproven = unprov
     return replace(plan, encoding=encoding_with(plan.encoding, encoder))
 
 
-def fallen_back(run: Run, plan: RenderPlan, output: Path, error: EncoderFailed) -> RenderPlan:
+def fallen_back(
+    run: Run, plan: RenderPlan, output: Path, error: EncoderFailed, why_not: Unproven = unproven
+) -> RenderPlan:
     """Return a plan with what stands in for a hardware encoder that failed in the middle.
 
     The whole film goes there, for chunks of different encoders do not join.
@@ -77,7 +100,7 @@ def fallen_back(run: Run, plan: RenderPlan, output: Path, error: EncoderFailed) 
     run.restart_frames()
     _told(run, fall_back_text(failed, other, run.given_up(failed) or reason(error)))
     moved = replace(plan, encoding=encoding_with(plan.encoding, other))
-    return settled(run, moved, output)
+    return settled(run, moved, output, why_not)
 
 
 def _told(run: Run, text: str) -> None:

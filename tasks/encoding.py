@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tasks.engine import encoder_session
 from tasks.errors import EncoderFailed, Interrupted, ToolFailed, VerificationFailed
 from tasks.media.encoders import reason
 from tasks.render.encoders import SPECS
@@ -32,7 +33,7 @@ def encoding(run: Run, encoder: str) -> Iterator[Callable[[], bool]]:
     Raises:
         EncoderFailed: a hardware encoder failed, here or on another chunk meanwhile.
     """
-    with _sessions.get(encoder, _software):
+    with _sessions.get(encoder, _software), encoder_session(encoder):
         if run.given_up(encoder):
             raise EncoderFailed(f"{encoder} failed on another chunk")
         try:

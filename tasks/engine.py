@@ -10,17 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from prefect import Flow, Task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
+from prefect.concurrency.sync import concurrency
+from prefect.context import FlowRunContext, TaskRunContext
+
+from tasks.media.hardware import limit_name
+from tasks.render.encoders import SPECS
+from tasks.settings import Encoder
 
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+LEASE_S = 60.0
+"""How long the server holds a session for a process that was killed; a live one renews it."""
 
 _threads: ContextVar[ThreadPoolExecutor | None] = ContextVar("finecut_threads", default=None)
 
@@ -82,3 +91,18 @@ def publish(markdown: str) -> None:
     """Show a run's report in Prefect, where it runs there."""
     if _threads.get() is None:
         create_markdown_artifact(markdown, key="finecut-report", description="What the edit did")
+
+
+def encoder_session(encoder: str) -> AbstractContextManager[None]:
+    """Return a context that holds one of the machine's sessions of a hardware encoder.
+
+    Processes of one machine share its sessions by a limit on Prefect's server, where `finecut
+    worker` has made one.
+
+    Args:
+        encoder: FFmpeg's name of it; one in software has as many sessions as are asked for.
+    """
+    is_in_prefect = FlowRunContext.get() is not None or TaskRunContext.get() is not None
+    if SPECS[Encoder(encoder)].is_software or not is_in_prefect:
+        return nullcontext()
+    return concurrency(limit_name(encoder), lease_duration=LEASE_S)

@@ -12,6 +12,7 @@ from tasks.errors import BadInput
 from tasks.media.files import check_no_footage
 from tasks.render.plan import RenderPlan
 from tasks.run import Held, Run
+from tasks.timeline.model import Source
 
 
 def _candidates(roots: Sequence[Path], names: set[str], sizes: set[int]) -> Iterator[Path]:
@@ -25,23 +26,29 @@ def _candidates(roots: Sequence[Path], names: set[str], sizes: set[int]) -> Iter
     yield from sorted(found, key=lambda path: path.name not in names)
 
 
+def search(run: Run, sources: Sequence[Source], roots: Sequence[Path]) -> list[Source]:
+    """Fill in where each source lies; return those that are in none of the places."""
+    missing = {source.digest: source for source in sources}
+    names = {source.name for source in sources}
+    sizes = {source.size_bytes for source in sources}
+    for path in _candidates([*run.store.known_paths(missing), *roots], names, sizes):
+        if not missing:
+            break
+        digest = run.store.digest_of(path)
+        if missing.pop(digest, None) is not None:
+            run.footage[digest] = path
+    return list(missing.values())
+
+
 def locate(run: Run, plan: RenderPlan, roots: Sequence[Path]) -> None:
     """Fill in where each source of a plan lies.
 
     Raises:
         BadInput: a source is in none of the places.
     """
-    missing = {source.digest: source for source in plan.sources}
-    names = {source.name for source in plan.sources}
-    sizes = {source.size_bytes for source in plan.sources}
-    for path in _candidates([*run.store.known_paths(missing), *roots], names, sizes):
-        if not missing:
-            return
-        digest = run.store.digest_of(path)
-        if missing.pop(digest, None) is not None:
-            run.footage[digest] = path
+    missing = search(run, plan.sources, roots)
     if missing:
-        lost = ", ".join(source.name for source in missing.values())
+        lost = ", ".join(source.name for source in missing)
         raise BadInput(
             f"the footage of this plan was not found: {lost}",
             "say where it lies with --footage FILE_OR_FOLDER",

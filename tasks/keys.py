@@ -32,6 +32,7 @@ from tasks.render.chunks import Chunk
 from tasks.render.encoders import SPECS
 from tasks.render.plan import RenderPlan, SoundPlan
 from tasks.settings import (
+    NO_RESULT,
     EditSettings,
     FaceSettings,
     SilenceSettings,
@@ -113,8 +114,11 @@ STEPS = {
         Tier.CONDITIONAL,
         1,
         ("footage", "container"),
-        tuple(name for name, _, _ in names()),
+        tuple(name for name, _, _ in names() if name not in NO_RESULT),
     ),
+    # what workers on other machines are handed: no result of its own
+    "plan": Step(Tier.CONDITIONAL, 1, ("plan",)),
+    "footage": Step(Tier.CONDITIONAL, 1, ("file",)),
 }
 """Every step that has a key, in the order of an edit."""
 
@@ -381,6 +385,25 @@ def chunk_key(plan: RenderPlan, chunk: Chunk) -> Key:
 def is_reproducible(fields: Mapping[str, Any]) -> bool:
     """Return whether a key's inputs give the same bytes again; no chip promises that."""
     return STEPS[fields["step"]].is_reproducible and "hardware" not in fields["tools"]
+
+
+def plan_key(document: Any, footage: Sequence[str]) -> Key:
+    """Return the key that a plan's document is kept under for workers."""
+    return step_key("plan", inputs={"plan": json_digest(document)}, footage=footage)
+
+
+def footage_key(digest: str) -> Key:
+    """Return the key that a file of footage is kept under in the shared tier."""
+    return step_key("footage", inputs={"file": digest}, footage=[digest])
+
+
+def told_fields(key: Key) -> dict[str, str]:
+    """Return a key's fields as short texts by full name, so that another machine can compare."""
+    return {
+        "version": str(key.fields["version"]),
+        **{f"inputs.{name}": json_digest(value) for name, value in key.fields["inputs"].items()},
+        **{f"tools.{name}": str(value) for name, value in key.fields["tools"].items()},
+    }
 
 
 def edit_key(

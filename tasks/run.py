@@ -123,6 +123,7 @@ class Run:
         self._lock = threading.Lock()
         self._frames_done = 0
         self._given_up: dict[str, str] = {}
+        self._frames_elsewhere = 0
         _active.add(self)
 
     def cancelled(self) -> bool:
@@ -208,5 +209,14 @@ class Run:
     def add_frames(self, count: int) -> None:
         with self._lock:
             self._frames_done += count
-            done = self._frames_done
+            # What was known to be done elsewhere is now here.
+            self._frames_elsewhere = max(0, self._frames_elsewhere - count)
+            done = self._frames_done + self._frames_elsewhere
+        self.listener.frames(done, self.frames_total)
+
+    def frames_elsewhere(self, count: int) -> None:
+        """Say how many frames are done that this run has not taken yet."""
+        with self._lock:
+            self._frames_elsewhere = count
+            done = self._frames_done + count
         self.listener.frames(done, self.frames_total)

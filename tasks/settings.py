@@ -16,6 +16,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+DEFAULT_POOL = "gpu-render"
+
+NO_RESULT = frozenset({"render.where", "render.pool"})
+"""Settings that no result depends on: the film is the same, whoever renders it."""
+
 _NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+))"
 
 
@@ -223,6 +228,13 @@ Preset = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) 
 """An encoder's preset: a word, or a number (``8``)."""
 
 
+class Where(StrEnum):
+    """Where chunks are rendered."""
+
+    LOCAL = "local"
+    POOL = "pool"
+
+
 class RenderSettings(Settings):
     """How the picture is encoded, once."""
 
@@ -256,6 +268,15 @@ class RenderSettings(Settings):
     )
     max_chunk: Seconds = Field(
         10.0, ge=1, le=3600, description="A chunk is at most this long, in seconds."
+    )
+    where: Where = Field(
+        Where.LOCAL, description="local: this machine renders; pool: the workers of a work pool."
+    )
+    pool: str = Field(
+        DEFAULT_POOL,
+        min_length=1,
+        pattern=r"^[^/%&<>\s]+$",
+        description="The Prefect work pool that renders where render.where is pool.",
     )
 
 

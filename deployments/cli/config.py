@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from tasks.errors import BadInput, BadSettings
 from tasks.render.plan import check_preset
-from tasks.settings import EditSettings, names
+from tasks.settings import NO_RESULT, EditSettings, names
 
 
 def load_settings(config: Path | None, pairs: Sequence[str]) -> EditSettings:
@@ -35,6 +35,22 @@ def load_settings(config: Path | None, pairs: Sequence[str]) -> EditSettings:
         raise _explained(error, config) from error
     check_preset(settings.render)
     return settings
+
+
+def without_result(pairs: Sequence[str]) -> Sequence[str]:
+    """Return the pairs, if they set nothing that a plan has settled.
+
+    Raises:
+        BadSettings: one does.
+    """
+    for pair in pairs:
+        name = pair.partition("=")[0].strip()
+        if name not in NO_RESULT:
+            raise BadSettings(
+                f"{name} is settled in the plan",
+                f"make another plan with it; here only {', '.join(sorted(NO_RESULT))} can be set",
+            )
+    return pairs
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from deployments.cli.models import app as models_app
 from deployments.cli.progress import view
 from deployments.cli.running import apart, stoppable, told_plainly
 from deployments.cli.why import why_command
+from deployments.cli.worker import worker_command
 from tasks.errors import BadInput
 from tasks.render.checking import plan_from
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.add_typer(cache_app, name="cache")
 app.add_typer(models_app, name="models")
 app.command(name="why")(why_command)
+app.command(name="worker")(worker_command)
 
 SETTINGS_HELP = f"Settings, for `--set` and for the TOML file:\n\n{config.described()}"
 
@@ -105,12 +107,15 @@ def plan(  # noqa: PLR0917 - Typer makes options of them
 
 
 @app.command()
-def render(
+def render(  # noqa: PLR0917 - Typer makes options of them
     plan_file: Annotated[Path, typer.Argument(help="A plan that `finecut plan` wrote.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     footage: Annotated[
         list[Path] | None,
         typer.Option("--footage", help="Where footage lies now: a file or a folder to search."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="render.where=pool or render.pool=NAME.")
     ] = None,
     as_json: AsJson = False,
     quiet: IsQuiet = False,
@@ -120,11 +125,14 @@ def render(
     with told_plainly(as_json=as_json, verbose=verbose):
         target = paths.output_for([plan_file], output)
         document = _read_plan(plan_file)
+        by = config.load_settings(None, config.without_result(set_ or [])).render
         values = {
             "document": document,
             "roots": [path.absolute() for path in footage or []] + [plan_file.absolute().parent],
             "output": target,
             "artifacts": paths.artifacts_for(target),
+            "where": by.where,
+            "pool": by.pool,
         }
         report = _run("render_document", values, as_json=as_json, quiet=quiet, verbose=verbose)
         _show(report, as_json=as_json, is_dry=False)

@@ -18,6 +18,8 @@ from tasks.media.store import ProcessingCache
 from tasks.settings import EditSettings
 
 RENDERED = {"chunk", "sound"}
+NOT_COMPUTED = {"edit", "plan", "footage"}
+"""What a whole run comes to, and what is kept for workers of a pool."""
 
 
 def recompute(store: ProcessingCache, count: int, *, as_json: bool = False) -> list[dict[str, Any]]:
@@ -32,7 +34,7 @@ def recompute(store: ProcessingCache, count: int, *, as_json: bool = False) -> l
         ``{"step", "key", "same", "why"}`` each; ``same`` is none where a result cannot be compared:
         its step is not reproducible, or the footage is gone.
     """
-    kept = [record for record in store.records() if record.step != "edit"]
+    kept = [record for record in store.records() if record.step not in NOT_COMPUTED]
     chosen = {r.key: r for r in random.SystemRandom().sample(kept, min(count, len(kept)))}
     left = {key for key, record in chosen.items() if is_reproducible(record.fields)}
     told: dict[str, tuple[bool | None, str]] = {

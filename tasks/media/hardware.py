@@ -25,3 +25,10 @@ def hardware() -> str:
                 continue
             facts += [" ".join(line.split()) for line in text.splitlines()[:1]]
     return "; ".join(facts)
+
+
+def limit_name(encoder: str) -> str:
+    """Return the name of the limit that a family of encoders has on this machine."""
+    family = encoder.rpartition("_")[2]
+    node = "".join(sign if sign.isalnum() else "-" for sign in platform.node())
+    return f"finecut-{family}-{node}"

@@ -150,6 +150,55 @@ class SharedTier:
             path.stat()  # evicted meanwhile: no fault of the shared tier
             raise
 
+    # Notes, for `tasks.media.board`
+
+    def post(self, kind: str, name: str, data: bytes) -> None:
+        """Write a note, whole.
+
+        Raises:
+            SharedUnavailable: it cannot be written.
+        """
+        with self._reaching(), self._whole(self._note(kind, name)) as part:
+            self._files.pipe_file(part, data)
+
+    def posted(self, kind: str, name: str) -> bytes | None:
+        """Return a note, or none where there is none.
+
+        Raises:
+            SharedUnavailable: the place cannot be reached or read.
+        """
+        with self._reaching():
+            try:
+                return bytes(self._files.cat_file(self._note(kind, name)))
+            except FileNotFoundError:
+                return None
+
+    def drop(self, kind: str, name: str) -> None:
+        """Remove a note, where it is there.
+
+        Raises:
+            SharedUnavailable: it cannot be removed.
+        """
+        with self._reaching(), suppress(FileNotFoundError):
+            self._files.rm_file(self._note(kind, name))
+
+    def posted_names(self, kind: str) -> list[str]:
+        """Return the names of the notes of a kind.
+
+        Raises:
+            SharedUnavailable: the place cannot be reached or read.
+        """
+        with self._reaching():
+            try:
+                found = self._files.ls(f"{self._root}/notes/{kind}", detail=False)
+            except FileNotFoundError:
+                return []
+        names = (str(path).rpartition("/")[2] for path in found)
+        return [name.removesuffix(".json") for name in names if name.endswith(".json")]
+
+    def _note(self, kind: str, name: str) -> str:
+        return f"{self._root}/notes/{kind}/{name}.json"
+
     @property
     def _files(self) -> Any:
         """Return the backend; made when first used, as some reach for their server at once."""

@@ -30,6 +30,7 @@ import platformdirs
 
 from tasks.errors import BadInput, BadSettings, FinecutError
 from tasks.media.blobs import Blob, Blobs, is_whole
+from tasks.media.board import Board
 from tasks.media.files import is_left_over
 from tasks.media.index import Index
 from tasks.media.lease import LEASE_S, leased
@@ -138,6 +139,13 @@ class ProcessingCache(Notes):
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
         super().__init__(index)
+        self.board = Board(index, lambda: self._shared)
+        """Notes between the processes and machines that use this store."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Return whether there is a tier behind this store, and it can be reached."""
+        return self._shared is not None
 
     # Results
 
@@ -180,18 +188,7 @@ class ProcessingCache(Notes):
         """
         try:
             kept = {name: self._blobs.keep(path, hold) for name, path in (blobs or {}).items()}
-            record = {
-                "schema": SCHEMA,
-                "step": key.step,
-                "tier": key.tier,
-                "fields": dict(key.fields),
-                "footage": list(key.footage),
-                "value": value,
-                "blobs": {name: asdict(blob) for name, blob in kept.items()},
-                "seconds": round(seconds, 3),
-                "made_s": time.time(),
-            }
-            record["check"] = check_of(record)
+            record = _new_record(key, value, kept, seconds)
             self._index.set(key.digest, record)
             self._use(key.digest)
         except (OSError, sqlite3.Error) as error:
@@ -202,6 +199,31 @@ class ProcessingCache(Notes):
             for name, blob in kept.items()
         }
         return Entry(value, paths, seconds, sum(blob.size_bytes for blob in kept.values()))
+
+    def offer(self, key: Keyed, name: str, digest: str, path: Path) -> bool:
+        """Put a file into the shared tier under a key, and leave it here where it is.
+
+        Args:
+            key: what the file is kept under.
+            name: of the file in the entry.
+            digest: of the file.
+            path: where it lies.
+
+        Returns:
+            Whether it is there now.
+        """
+        if self._shared is None:
+            return False
+        from tasks.media.shared import SharedUnavailable
+
+        try:
+            self._shared.keep(digest, path)
+            blob = Blob(digest, path.stat().st_size)
+            self._shared.write(key.digest, _new_record(key, None, {name: blob}, 0.0))
+        except SharedUnavailable as error:
+            self._without_shared(error)
+            return False
+        return True
 
     def lease(
         self, key: str, *, cancelled: Callable[[], bool] = lambda: False, lease_s: float = LEASE_S
@@ -408,3 +430,22 @@ class ProcessingCache(Notes):
             f"the store at {self.folder} cannot be used: {error}",
             "set FINECUT_CACHE to a folder that can be written to",
         )
+
+
+def _new_record(
+    key: Keyed, value: Any, blobs: Mapping[str, Blob], seconds: float
+) -> dict[str, Any]:
+    """Return the record of a result, as the index and the shared tier hold it."""
+    record = {
+        "schema": SCHEMA,
+        "step": key.step,
+        "tier": key.tier,
+        "fields": dict(key.fields),
+        "footage": list(key.footage),
+        "value": value,
+        "blobs": {name: asdict(blob) for name, blob in blobs.items()},
+        "seconds": round(seconds, 3),
+        "made_s": time.time(),
+    }
+    record["check"] = check_of(record)
+    return record

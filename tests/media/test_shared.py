@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import BadSettings, Missing
-from tasks.keys import Key, step_key
+from tasks.keys import Key, footage_key, step_key
 from tasks.media.digest import file_digest
 from tasks.media.shared import S3_TIMES_S, SharedTier, SharedUnavailable
 from tasks.media.store import ProcessingCache
@@ -407,3 +407,51 @@ def test_a_package_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(Missing) as missing:
         SharedTier("s3://bucket/finecut")
     assert missing.value.hint == "pip install 'finecut[s3]'"
+
+
+def test_notes_pass_between_machines_and_are_taken_down(url: str, tmp_path: Path) -> None:
+    here, there = (ProcessingCache(tmp_path / name, shared=SharedTier(url)) for name in "ab")
+    assert there.board.read("beats", "one") is None
+    assert there.board.names("beats") == []
+
+    here.board.post("beats", "one", {"count": 1})
+    here.board.post("beats", "two", {"count": 5})
+    assert there.board.read("beats", "one") == {"count": 1}
+    here.board.post("beats", "one", {"count": 2})
+    assert there.board.read("beats", "one") == {"count": 2}
+    assert there.board.names("beats") == here.board.names("beats") == ["one", "two"]
+    assert there.board.names("cards") == []
+
+    here.board.drop("beats", "one")
+    here.board.drop("beats", "one")
+    assert there.board.read("beats", "one") is None
+    assert here.board.names("beats") == ["two"]
+
+
+def test_notes_do_without_a_shared_tier_that_is_away(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    store = ProcessingCache(
+        tmp_path / "a", shared=SharedTier((tmp_path / "file" / "below").as_uri())
+    )
+
+    store.board.post("beats", "one", {"count": 1})
+
+    assert store.board.read("beats", "one") == {"count": 1}
+    assert store.board.read("beats", "two") is None
+    assert store.board.names("beats") == ["one"]
+    assert store.is_shared  # notes alone do not leave it out
+
+
+def test_a_file_is_offered_from_where_it_lies(url: str, tmp_path: Path) -> None:
+    here, there = (ProcessingCache(tmp_path / name, shared=SharedTier(url)) for name in "ab")
+    film = tmp_path / "talk.mp4"
+    film.write_bytes(bytes(range(256)) * 50)
+    digest = file_digest(film)
+
+    assert here.offer(footage_key(digest), "footage", digest, film)
+
+    assert film.exists()
+    assert not list(here.blob_files())
+    entry = there.get(footage_key(digest).digest)
+    assert entry is not None
+    assert entry.blobs["footage"].read_bytes() == film.read_bytes()
