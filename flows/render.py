@@ -58,6 +58,6 @@ def render(run: Run, plan: RenderPlan, output: Path, settings: RenderSettings) -
     drawing = [begin(render_chunk, run, Held(Drawing(plan, part))) for part in parts]
     files = [result_of(run, drawn.result()) for drawn in drawing]
     sound = result_of(run, sounding.result()) if sounding else None
-    checks = done(join_film, run, held, Held(parts), files, sound, output)
+    checks = done(join_film, run, held, Held(parts), files, sound, output, settings.full_check)
     rendered = sum(r.step == "chunk" and r.state == "miss" for r in run.records)
     return Rendered(checks, len(parts), dealt + rendered)

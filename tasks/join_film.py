@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from prefect import task
@@ -11,7 +12,7 @@ from tasks.caching import NEVER_STORED, computed
 from tasks.errors import VerificationFailed
 from tasks.media.files import check_no_footage, written_whole
 from tasks.media.join import join
-from tasks.media.verify import verified
+from tasks.media.verify import fully_decoded, verified
 from tasks.render.chunks import Chunk
 from tasks.render.graph import frame_ticks, track_timescale
 from tasks.render.plan import RenderPlan
@@ -20,15 +21,19 @@ from tasks.run import Held, Run
 from tasks.timeline.model import Check
 
 
-def joined(
+def joined(  # noqa: PLR0913 - a film is put together of all of it
     run: Run,
     plan: RenderPlan,
     chunks: Sequence[Chunk],
     files: Sequence[Path],
     sound: Path | None,
     output: Path,
+    *,
+    is_full: bool = False,
 ) -> tuple[Check, ...]:
     """Write the film to its final name, if and only if every check passes.
+
+    `is_full`: decode the film to its end, too.
 
     Raises:
         VerificationFailed: the film is not what was planned; nothing was written.
@@ -50,6 +55,8 @@ def joined(
             cancelled=run.cancelled,
         )
         checks = verified(part, plan.canvas, borders, planned)
+        if is_full:
+            checks += (fully_decoded(part, plan.timeline.frames, run.cancelled),)
         failed = [check for check in checks if not check.ok]
         if failed:
             raise VerificationFailed(
@@ -61,14 +68,15 @@ def joined(
 
 
 @task(name="join", **NEVER_STORED)
-def join_film(
+def join_film(  # noqa: PLR0913, PLR0917 - the same, handed on by position
     run: Run,
     held_plan: Held[RenderPlan],
     held_chunks: Held[Sequence[Chunk]],
     files: Sequence[Path],
     sound: Path | None,
     output: Path,
+    is_full: bool,  # noqa: FBT001 - a task's parameters are handed on by position
 ) -> tuple[Check, ...]:
     """Return the checks that the finished file passed."""
-    plan, parts = held_plan.value, held_chunks.value
-    return computed(run, "join", lambda: joined(run, plan, parts, files, sound, output))
+    make = partial(joined, run, held_plan.value, held_chunks.value, files, sound, output)
+    return computed(run, "join", partial(make, is_full=is_full))

@@ -7,16 +7,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
-
 from tasks.caching import Made, Stored, stored
 from tasks.encoding import encoding
-from tasks.errors import VerificationFailed
 from tasks.keys import chunk_key
 from tasks.media import ffmpeg, fonts
 from tasks.media.draw import drawn_planes
+from tasks.media.encoded import check_ends, check_packets
 from tasks.render.chunks import Chunk
-from tasks.render.graph import FONT_FOLDER, SUBTITLE_FILE, chunk_arguments, hash_arguments
+from tasks.render.graph import (
+    ENDS_FILE,
+    ENDS_SIZE_PX,
+    FONT_FOLDER,
+    SUBTITLE_FILE,
+    chunk_arguments,
+    frame_ticks,
+    hash_arguments,
+)
 from tasks.render.plan import RenderPlan
 from tasks.run import Run
 
@@ -53,7 +59,7 @@ def draw_chunk(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> Path:
     Raises:
         EncoderFailed: a hardware encoder failed.
         ToolFailed: FFmpeg failed or stalled.
-        VerificationFailed: frames are missing.
+        VerificationFailed: frames are missing, or it does not show what was drawn.
     """
     prepare_folder(chunk, folder)
     color = plan.sources[chunk.clips[0].source].video.color  # type: ignore[union-attr]
@@ -61,13 +67,9 @@ def draw_chunk(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> Path:
     planes = fed_planes(run, plan, chunk)
     with encoding(run, plan.encoding.encoder) as cancelled:
         ffmpeg.run(arguments, folder=folder, feed=planes, cancelled=cancelled)
-        with av.open(str(folder / CHUNK_FILE)) as container:
-            packets = sum(1 for packet in container.demux(video=0) if packet.size)
-        if packets != chunk.frames:
-            raise VerificationFailed(
-                f"a chunk came out with {packets} frames where {chunk.frames} were planned",
-                "give the same command again; if it stays so, the footage may be damaged there",
-            )
+        last_pts = check_packets(folder / CHUNK_FILE, chunk.frames, frame_ticks(plan.canvas))
+        ends = (folder / ENDS_FILE).read_bytes()
+        check_ends(folder / CHUNK_FILE, ends, ENDS_SIZE_PX, last_pts)
     return folder / CHUNK_FILE
 
 

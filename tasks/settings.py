@@ -267,7 +267,11 @@ class RenderSettings(Settings):
         3.0, ge=0.5, le=600, description="A chunk is at least this long, in seconds."
     )
     max_chunk: Seconds = Field(
-        10.0, ge=1, le=3600, description="A chunk is at most this long, in seconds."
+        7.5, ge=1, le=3600, description="A chunk is at most this long, in seconds."
+    )
+    full_check: bool = Field(
+        False,
+        description="Decode the finished film to its end; else its packets and chunk borders.",
     )
     where: Where = Field(
         Where.LOCAL, description="local: this machine renders; pool: the workers of a work pool."

@@ -59,7 +59,9 @@ def join(  # noqa: PLR0913 - a remux needs all of it, and nothing else does
             return
         with av.open(str(sound)) as heard:
             audio = output.add_stream_from_template(heard.streams.audio[0])
-            _mux(output, merge(packets, _sound_packets(heard, audio), key=_decode_time))
+            sounds = _sound_packets(heard, audio)
+            ticks = heard.streams.audio[0].rate
+            _mux(output, merge(packets, sounds, key=_decode_times(video, timescale, ticks)))
 
 
 def _like(output: OutputContainer, first: av.VideoStream) -> av.VideoStream:
@@ -77,9 +79,22 @@ def _mux(output: OutputContainer, packets: Iterator[av.Packet]) -> None:
         output.mux(packet)
 
 
-def _decode_time(packet: av.Packet) -> Fraction:
-    assert packet.dts is not None
-    return packet.dts * Fraction(packet.time_base)
+def _decode_times(
+    video: av.VideoStream, timescale: int, sound_ticks: int
+) -> Callable[[av.Packet], int]:
+    """Return what tells when a packet is decoded, on a clock that both streams' ticks divide.
+
+    Args:
+        video: the stream of pictures; packets of any other are sound.
+        timescale: ticks a second of the pictures.
+        sound_ticks: ticks a second of the sound.
+    """
+
+    def decode_time(packet: av.Packet) -> int:
+        assert packet.dts is not None
+        return packet.dts * (sound_ticks if packet.stream is video else timescale)
+
+    return decode_time
 
 
 def _video_packets(
@@ -92,23 +107,18 @@ def _video_packets(
 ) -> Iterator[av.Packet]:
     # Encoders reorder pictures by the same depth in every chunk but very short ones, which may
     # reorder less; the deepest one sets how far decoding runs ahead.
-    delay = max(_ticks_ahead(path) for path in chunks)
-    start, header = 0, _header(chunks[0])
+    delay = _ticks_ahead(chunks)
+    start, time_base = 0, Fraction(1, timescale)
     for path, expected in zip(chunks, frames, strict=True):
         if cancelled():
             raise Interrupted("the run was cancelled", "give the same command again to go on")
-        if _header(path) != header:
-            raise VerificationFailed(
-                f"a chunk was encoded with other parameters than the first one ({path.name})",
-                "render the film with one encoder on machines of one kind",
-            )
         number = 0
         for number, packet in enumerate(_packets(path), start=1):
             assert packet.pts is not None
             packet.pts += start * frame_ticks
             packet.dts = (start + number - 1) * frame_ticks - delay
             packet.duration = frame_ticks
-            packet.time_base = Fraction(1, timescale)
+            packet.time_base = time_base
             packet.stream = stream
             yield packet
         if number != expected:
@@ -126,17 +136,25 @@ def _packets(path: Path) -> Iterator[av.Packet]:
                 yield packet
 
 
-def _header(path: Path) -> bytes | None:
-    """Return what a decoder is told ahead of the first picture; a film has one for all chunks."""
-    with av.open(str(path)) as container:
-        return container.streams.video[0].codec_context.extradata
+def _ticks_ahead(chunks: Sequence[Path]) -> int:
+    """Return how many ticks decoding runs ahead of presentation, at most, over all chunks.
 
-
-def _ticks_ahead(path: Path) -> int:
-    """Return how many ticks a chunk's decoding runs ahead of its presentation."""
-    first = next(_packets(path))
-    assert first.dts is not None
-    return -first.dts
+    Raises:
+        VerificationFailed: they were encoded in different ways.
+    """
+    ahead, headers = 0, set()
+    for path in chunks:
+        with av.open(str(path)) as container:
+            # What a decoder is told ahead of the first picture: a film has one for all chunks.
+            headers.add(container.streams.video[0].codec_context.extradata)
+            first = next(packet for packet in container.demux(video=0) if packet.size)
+            ahead = max(ahead, -(first.dts or 0))
+        if len(headers) > 1:
+            raise VerificationFailed(
+                f"a chunk was encoded with other parameters than the first one ({path.name})",
+                "render the film with one encoder on machines of one kind",
+            )
+    return ahead
 
 
 def _sound_packets(heard: InputContainer, stream: av.AudioStream) -> Iterator[av.Packet]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +10,9 @@ from pathlib import Path
 import av
 import av.error
 import numpy as np
+from av.stream import Stream
 
+from tasks.errors import Interrupted
 from tasks.timeline.model import Canvas, Check
 
 SOUND_TOLERANCE_SAMPLES = 2 * 1024
@@ -33,7 +35,6 @@ class _Packets:
         if packet.dts is not None:
             self.dts.append(packet.dts)
         self.end = max(self.end, packet.pts + (packet.duration or 0))
-        self.time_base_s = Fraction(packet.time_base)
         if packet.is_keyframe:
             self.keys.append(packet.pts)
 
@@ -50,15 +51,49 @@ def verified(
         sound_samples: planned length of the sound and its sample rate; none: no sound.
     """
     with av.open(str(path)) as container:
-        video, audio = _Packets(), _Packets()
-        size = _size(container.streams.video[0])
         streams = [container.streams.video[0], *container.streams.audio[:1]]
+        size = _size(container.streams.video[0])
+        found = {stream.index: _Packets(time_base_s=_time_base_s(stream)) for stream in streams}
         for packet in container.demux(streams):
-            (video if packet.stream.type == "video" else audio).add(packet)
+            found[packet.stream_index].add(packet)
+    video, audio = (*found.values(), _Packets())[:2]
     checks = _video_checks(video, canvas, borders, size)
     checks.append(_border_check(path, video, canvas, borders))
     checks += _sound_checks(video, audio, sound_samples)
     return tuple(checks)
+
+
+def fully_decoded(path: Path, frames: int, cancelled: Callable[[], bool] = lambda: False) -> Check:
+    """Return what came of decoding a file to its end.
+
+    Args:
+        path: the file.
+        frames: how many it must hold.
+        cancelled: asked for each picture.
+
+    Raises:
+        Interrupted: `cancelled` became true.
+    """
+    count = 0
+    with av.logging.Capture() as said:
+        try:
+            with av.open(str(path)) as container:
+                stream = container.streams.video[0]
+                stream.thread_type = "AUTO"
+                for picture in container.decode(stream):
+                    count += not picture.is_corrupt
+                    if cancelled():
+                        raise Interrupted("the run was cancelled", "give the same command again")
+        except av.error.FFmpegError as error:
+            return _check("every picture decodes", frames, f"{count}, then {error}", ok=False)
+    complaints = [text.strip() for level, _, text in said if level <= av.logging.WARNING]
+    got = f"{count}; the decoder says: {complaints[0]}" if complaints else str(count)
+    return _check("every picture decodes", frames, got, ok=count == frames and not complaints)
+
+
+def _time_base_s(stream: Stream) -> Fraction:
+    assert stream.time_base is not None
+    return stream.time_base
 
 
 def _size(stream: av.VideoStream) -> str:

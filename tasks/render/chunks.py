@@ -81,7 +81,7 @@ def _marks(plan: RenderPlan) -> list[Mark]:
     return in_order(
         marks_at(resting, timeline, sources, rank=0),
         cut_marks(timeline, sources, rank=1),
-        uncut_marks(timeline, sources, step, step, rank=2),
+        uncut_marks(timeline, sources, step, step, rank=3),
     )
 
 

@@ -21,6 +21,12 @@ SUBTITLE_FILE = "subtitles.ass"
 FONT_FOLDER = "fonts"
 """Names in the working folder, which whoever runs the graph has to fill."""
 
+ENDS_FILE = "ends.raw"
+"""The small luma of a chunk's first and last picture, written beside the chunk."""
+
+ENDS_SIZE_PX = (64, 36)
+"""Their width and height."""
+
 REFERENCE_WHITE_CD_M2 = 203
 
 MIN_TIMESCALE = 10_000
@@ -53,19 +59,32 @@ def chunk_arguments(
         output: a plain file name in the working folder; ``.mp4``.
     """
     spec = SPECS[encoding.encoder]
-    drawn = _drawn(chunk, canvas, source_color)
+    split = _drawn(chunk, canvas, source_color).split()
+    encoded = split[0]
     for name, *values in spec.upload:
-        drawn = drawn.filter(name, *values)
-    return [*spec.device, *_compiled(drawn, output, _encoder_options(encoding, canvas))]
+        encoded = encoded.filter(name, *values)
+    options = _encoder_options(encoding, canvas)
+    film = ffmpeg.output(encoded, output, fps_mode="passthrough", **options)
+    both = ffmpeg.merge_outputs(film, _ends(split[1], chunk.frames))
+    return [*spec.device, *ffmpeg.get_args(both)]
+
+
+def _ends(drawn: Any, frames: int) -> Any:
+    """Return the output of a chunk's first and last picture, small, as the encoder gets them."""
+    small = (
+        drawn.filter("select", f"eq(n,0)+eq(n,{frames - 1})")
+        .filter("scale", *ENDS_SIZE_PX, flags="area")
+        .filter("format", "yuv420p")
+        .filter("extractplanes", "y")
+    )
+    options = {"f": "rawvideo", "c:v": "rawvideo"}
+    return ffmpeg.output(small, ENDS_FILE, fps_mode="passthrough", **options)
 
 
 def hash_arguments(chunk: Chunk, canvas: Canvas, source_color: ColorTags, output: str) -> list[str]:
     """Return FFmpeg's arguments that write a hash of each frame that would reach the encoder."""
     drawn = _drawn(chunk, canvas, source_color)
-    return _compiled(drawn, output, {"f": "framehash", "hash": "sha256", "c:v": "rawvideo"})
-
-
-def _compiled(drawn: Any, output: str, options: dict[str, Any]) -> list[str]:
+    options = {"f": "framehash", "hash": "sha256", "c:v": "rawvideo"}
     return list(ffmpeg.get_args(ffmpeg.output(drawn, output, fps_mode="passthrough", **options)))
 
 

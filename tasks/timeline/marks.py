@@ -12,6 +12,7 @@ import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import attrgetter
 
 from tasks.timeline.model import Source, Timeline
@@ -33,10 +34,21 @@ def picture_hash(source: Source, source_frame: int) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+LONG_CUT_S = 0.5
+"""Where this much or more was cut out, something ends: text that stands on the screen too."""
+
+
 def cut_marks(timeline: Timeline, sources: Sequence[Source], rank: int = 0) -> Iterator[Mark]:
-    """Yield a mark for each cut, in order; the timeline's start is none."""
-    for clip, start in zip(timeline.clips[1:], timeline.clip_starts()[1:], strict=False):
-        yield Mark(start, (rank, picture_hash(sources[clip.source], clip.source_in)))
+    """Yield a mark for each cut, in order; the timeline's start is none.
+
+    Short cuts get the rank behind `rank`.
+    """
+    starts = timeline.clip_starts()
+    for number, (before, clip) in enumerate(pairwise(timeline.clips), start=1):
+        gap_s = (clip.source_in - before.source_out) / timeline.rate
+        is_short = before.source == clip.source and 0 <= gap_s < LONG_CUT_S
+        lowness = (rank + is_short, picture_hash(sources[clip.source], clip.source_in))
+        yield Mark(starts[number], lowness)
 
 
 def uncut_marks(
