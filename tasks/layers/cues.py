@@ -17,8 +17,8 @@ class TimelineWord:
     end_frame: int
     ends_phrase: bool = False
     """Whether the speech model closed a segment behind this word."""
-    pause_s: float = 0.0
-    """How long the speaker paused behind it in the footage, where a cut took the pause away."""
+    cut_frame: int | None = None
+    """Where the picture jumps behind it, if more than a short pause was cut out there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -46,7 +47,7 @@ MIN_BLANK_S = 0.25
 PAUSE_S = 0.3
 """A pause this long is a good place to break."""
 LONG_PAUSE_S = 0.7
-"""A pause this long ends a block, also where it was cut out: no cue spans it."""
+"""A pause this long ends a block: no cue spans it."""
 MAX_BLOCK_WORDS = 36
 """A longer block (speech written without punctuation) is split at its longest pauses."""
 PART_REACH_WORDS = 9
@@ -79,7 +80,8 @@ def cues_from_words(
         after = tokens[block.stop].start_frame if block.stop < len(tokens) else end_frame
         inside = tokens[block.start : block.stop]
         spoken += _Breaker(inside, after, rate, settings, line_px, measure).cues()
-    return tuple(_timed(spoken, end_frame, rate))
+    jumps = [token.cut_frame for token in tokens if token.cut_frame is not None]
+    return tuple(_timed(_at_jumps(spoken, jumps), end_frame, rate))
 
 
 def _frames(duration_s: float, rate: Fraction) -> int:
@@ -105,7 +107,12 @@ def _pieces(words: Sequence[TimelineWord], max_chars: int) -> Iterator[TimelineW
         length = word.end_frame - word.start_frame
         at = [word.start_frame + length * n // len(parts) for n in range(len(parts) + 1)]
         for part, (start, end) in zip(parts, pairwise(at), strict=True):
-            yield TimelineWord(part, start, end, word.ends_phrase and end == at[-1])
+            is_last = end == at[-1]
+            ends_phrase, cut_frame = (
+                is_last and word.ends_phrase,
+                word.cut_frame if is_last else None,
+            )
+            yield TimelineWord(part, start, end, ends_phrase, cut_frame)
 
 
 def _settled(words: Iterator[TimelineWord], limit: int | None) -> list[TimelineWord]:
@@ -128,15 +135,15 @@ def _settled(words: Iterator[TimelineWord], limit: int | None) -> list[TimelineW
 def _blocks(words: Sequence[TimelineWord], rate: Fraction) -> Iterator[range]:
     """Yield index ranges that are broken into cues each by itself: sentences, runs up to a pause.
 
-    A long pause that was cut out ends one too: the picture jumps there, and text that goes on
-    across a change of picture is read twice (Netflix: cues end at shot changes). A run too short
-    to stand alone stays with the one that follows it.
+    A cut that took out more than a short pause ends one too: the picture jumps there, and text
+    that goes on across a change of picture is read twice (Netflix: cues end at shot changes). A
+    run too short to stand alone stays with the one that follows it.
     """
     start = 0
     for n, (word, after) in enumerate(pairwise(words), 1):
         pause_s = (after.start_frame - word.end_frame) / rate
         lasts_s = (after.start_frame - words[start].start_frame) / rate
-        is_end = ends_sentence(word.text) or word.pause_s >= LONG_PAUSE_S
+        is_end = ends_sentence(word.text) or word.cut_frame is not None
         if (
             pause_s >= LONG_PAUSE_S
             or (word.ends_phrase and pause_s >= PAUSE_S)
@@ -171,7 +178,8 @@ def _parts(words: Sequence[TimelineWord], block: range, rate: Fraction) -> Itera
 def _split_worth(words: Sequence[TimelineWord], n: int, rate: Fraction) -> tuple[float, str]:
     """Return how good it is to split in front of word n: by the pause there, then by a hash."""
     before, after = words[n - 1], words[n]
-    pause_s = max(float((after.start_frame - before.end_frame) / rate), before.pause_s)
+    is_jump = before.cut_frame is not None
+    pause_s = LONG_PAUSE_S if is_jump else float((after.start_frame - before.end_frame) / rate)
     text = " ".join(word.text for word in words[max(0, n - 2) : n + 2])
     return round(pause_s, 1), hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -183,7 +191,7 @@ def _break_cost(word: TimelineWord, after: TimelineWord, rate: Fraction) -> floa
         (ONLY_CLOSING.fullmatch(after.text), 50.0),
         (ends_sentence(word.text), 0.0),
         (CLAUSE_END.search(word.text), 1.0),
-        (pause_s >= PAUSE_S or word.pause_s >= PAUSE_S, 1.5),
+        (pause_s >= PAUSE_S or word.cut_frame is not None, 1.5),
         (word.ends_phrase, 2.0),
         (word.text.lower() in LEADING_WORDS, 8.0),
         (after.text.lower() in LEADING_WORDS, 3.0),
@@ -291,6 +299,21 @@ class _Breaker:
             tuple(tuple(self.cue_words[a:b]) for a, b in pairwise(ends)),
             max(1, min(100, int(100 * self.line_px / max(widest_px, 1)))),
         )
+
+
+def _at_jumps(cues: Sequence[Cue], jumps: Sequence[int]) -> list[Cue]:
+    """Return the cues, those right behind a jump of the picture beginning on it.
+
+    Args:
+        cues: each from its first word to its last.
+        jumps: timeline frames at which the picture jumps, in order.
+    """
+    out = list(cues[:1])
+    for before, cue in pairwise(cues):
+        at = bisect_right(jumps, cue.start_frame) - 1
+        is_between = at >= 0 and jumps[at] >= before.end_frame
+        out.append(replace(cue, start_frame=jumps[at]) if is_between else cue)
+    return out
 
 
 def _timed(cues: Sequence[Cue], end_frame: int, rate: Fraction) -> Iterator[Cue]:

@@ -10,7 +10,8 @@ from fractions import Fraction
 
 from tasks.analysis.transcript import Word
 from tasks.layers.cues import TimelineWord
-from tasks.timeline.model import Clip, Source, Timeline
+from tasks.timeline.marks import long_cuts
+from tasks.timeline.model import Source, Timeline
 from tasks.timeline.time import FrameGrid
 
 
@@ -28,26 +29,15 @@ def timeline_words(
     left is dropped.
     """
     out: list[TimelineWord] = []
-    before: tuple[Clip, Word] | None = None
-    starts = timeline.clip_starts()
+    starts, jumps = timeline.clip_starts(), long_cuts(timeline)
     for clip, start in zip(timeline.clips, starts, strict=False):
-        grid = sources[clip.source].grid(timeline.rate)
+        grid, count = sources[clip.source].grid(timeline.rate), len(out)
         for word, first, end in _frames(words[clip.source], grid, clip.source_in, clip.source_out):
-            if before is not None and before[0] is not clip:
-                out[-1] = replace(out[-1], pause_s=_pause_s(*before, clip, word))
             shift = start - clip.source_in
             out.append(TimelineWord(word.text, first + shift, end + shift, word.ends_phrase))
-            before = clip, word
+        if len(out) > count and start + clip.frames in jumps:
+            out[-1] = replace(out[-1], cut_frame=start + clip.frames)
     return tuple(out)
-
-
-def _pause_s(clip: Clip, word: Word, next_clip: Clip, next_word: Word) -> float:
-    """Return how long nothing was said between two words with a cut between them.
-
-    Where what was cut out is more than a pause, no end of it: the words did not follow each other.
-    """
-    follows = clip.source == next_clip.source and next_word.start_s >= word.end_s
-    return round(next_word.start_s - word.end_s, 3) if follows else math.inf
 
 
 def _frames(

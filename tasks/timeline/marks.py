@@ -43,12 +43,24 @@ def cut_marks(timeline: Timeline, sources: Sequence[Source], rank: int = 0) -> I
 
     Short cuts get the rank behind `rank`.
     """
+    jumps = long_cuts(timeline)
+    for clip, start in zip(timeline.clips[1:], timeline.clip_starts()[1:], strict=False):
+        lowness = (rank + (start not in jumps), picture_hash(sources[clip.source], clip.source_in))
+        yield Mark(start, lowness)
+
+
+def long_cuts(timeline: Timeline) -> frozenset[int]:
+    """Return the timeline frames of the cuts at which `LONG_CUT_S` or more was taken out.
+
+    So are cuts to other footage, and back to earlier footage.
+    """
     starts = timeline.clip_starts()
-    for number, (before, clip) in enumerate(pairwise(timeline.clips), start=1):
-        gap_s = (clip.source_in - before.source_out) / timeline.rate
-        is_short = before.source == clip.source and 0 <= gap_s < LONG_CUT_S
-        lowness = (rank + is_short, picture_hash(sources[clip.source], clip.source_in))
-        yield Mark(starts[number], lowness)
+    return frozenset(
+        starts[number]
+        for number, (before, clip) in enumerate(pairwise(timeline.clips), start=1)
+        if before.source != clip.source
+        or not 0 <= (clip.source_in - before.source_out) / timeline.rate < LONG_CUT_S
+    )
 
 
 def uncut_marks(

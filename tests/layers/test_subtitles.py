@@ -100,6 +100,23 @@ def test_a_long_pause_ends_a_cue() -> None:
     assert [[w.text for w in c.words] for c in cues_of(words)] == [["one"], ["two", "three"]]
 
 
+def test_cues_end_and_begin_where_the_picture_jumps() -> None:
+    words = [
+        TimelineWord("It", 3, 20),
+        TimelineWord("works", 20, 40, cut_frame=44),
+        TimelineWord("every", 48, 60),
+        TimelineWord("time", 60, 90),
+    ]
+    first, second = cues_of(words)
+    assert (first.start_frame, first.end_frame) == (3, 44)
+    assert (second.start_frame, second.words[0].start_frame) == (44, 48)
+
+
+def test_a_run_too_short_to_stand_alone_goes_on_across_a_jump() -> None:
+    words = [TimelineWord("So", 3, 12, cut_frame=14), TimelineWord("anyway", 18, 60)]
+    assert len(cues_of(words)) == 1
+
+
 def test_a_cue_lingers_into_silence_and_closes_a_gap_that_would_blink() -> None:
     words = [TimelineWord("one.", 0, 30), TimelineWord("two.", 51, 90), TimelineWord("x", 200, 201)]
     first, second, third = cues_of(words)
