@@ -26,14 +26,14 @@ def _candidates(roots: Sequence[Path], names: set[str], sizes: set[int]) -> Iter
 
 
 def locate(run: Run, plan: RenderPlan, roots: Sequence[Path]) -> None:
-    """Fill in where each source of a plan lies.
+    """Fill in where each source and asset of a plan lies.
 
     Raises:
-        BadInput: a source is in none of the places.
+        BadInput: one is in none of the places.
     """
-    missing = {source.digest: source for source in plan.sources}
-    names = {source.name for source in plan.sources}
-    sizes = {source.size_bytes for source in plan.sources}
+    missing = {source.digest: source for source in (*plan.sources, *plan.assets)}
+    names = {source.name for source in missing.values()}
+    sizes = {source.size_bytes for source in missing.values()}
     for path in _candidates([*run.store.known_paths(missing), *roots], names, sizes):
         if not missing:
             return

@@ -12,7 +12,8 @@ from tasks.analysis.faces import FaceTrack
 from tasks.analysis.transcript import Word
 from tasks.caching import NEVER_STORED, computed, off
 from tasks.choose_encoder import encoder_for, unproven
-from tasks.keys import subtitles_key, words_document, zoom_key
+from tasks.keys import broll_key, subtitles_key, words_document, zoom_key
+from tasks.layers.broll import PlacedBroll, place_broll
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import SubtitleLayer, subtitle_layer
 from tasks.layers.zoom import ZoomLayer, zoom_layer
@@ -36,6 +37,8 @@ class Decided:
     words: tuple[tuple[Word, ...], ...]
     """Of each source, in source time."""
     faces: tuple[FaceTrack, ...]
+    assets: tuple[Source | None, ...] = ()
+    """What each clip of b-roll is; none for one that cannot be used."""
 
 
 def _zoom(run: Run, decided: Decided, canvas: Canvas, settings: EditSettings) -> ZoomLayer | None:
@@ -73,6 +76,21 @@ def _subtitles(
     return computed(run, "subtitles", make, key)
 
 
+def _broll(run: Run, decided: Decided, settings: EditSettings) -> PlacedBroll:
+    nothing = PlacedBroll((), None, ())
+    if not settings.broll.clips:
+        return nothing
+    if not settings.broll.enabled:
+        off(run, "broll")
+        return nothing
+    arguments = (decided.timeline, decided.sources, decided.assets, settings.broll)
+    key = broll_key(decided.sources, decided.timeline, decided.assets, settings.broll)
+    placed = computed(run, "broll", partial(place_broll, *arguments), key)
+    for text in placed.warnings:
+        run.warn(text)
+    return placed
+
+
 @task(name="plan", **NEVER_STORED)
 def plan_render(
     run: Run,
@@ -88,6 +106,7 @@ def plan_render(
     decided = held.value
     encoder = encoder_for(run, settings.render.encoder, why_not)
     canvas = canvas_for(decided.sources, settings.render)
+    broll = _broll(run, decided, settings)
     plan = RenderPlan(
         sources=decided.sources,
         canvas=canvas,
@@ -99,6 +118,8 @@ def plan_render(
         encoding=encoding_for(settings.render, canvas.rate, encoder),
         min_chunk_frames=max(1, round(settings.render.min_chunk * canvas.rate)),
         max_chunk_frames=max(3, round(settings.render.max_chunk * canvas.rate)),
+        assets=broll.assets,
+        broll=broll.layer,
     )
     if target is not None:
         write_text(target, pretty(plan_document(plan)))

@@ -14,8 +14,8 @@ from tasks.encoding import encoding
 from tasks.errors import VerificationFailed
 from tasks.keys import chunk_key
 from tasks.media import ffmpeg, fonts
-from tasks.media.draw import drawn_planes
-from tasks.render.chunks import Chunk
+from tasks.media.draw import Shot, drawn_planes
+from tasks.render.chunks import Chunk, incoming_color
 from tasks.render.graph import FONT_FOLDER, SUBTITLE_FILE, chunk_arguments, hash_arguments
 from tasks.render.plan import RenderPlan
 from tasks.run import Run
@@ -33,7 +33,8 @@ class Drawing:
 
 def fed_planes(run: Run, plan: RenderPlan, chunk: Chunk) -> Iterator[memoryview]:
     """Yield a chunk's raw planes, and count its frames as they are taken."""
-    planes = drawn_planes(chunk.clips, chunk.zoom, plan.sources, plan.canvas, run.footage)
+    shot = Shot(chunk.clips, plan.sources, chunk.zoom, chunk.broll, plan.assets)
+    planes = drawn_planes(shot, plan.canvas, run.footage)
     for number, plane in enumerate(planes):
         yield plane
         if number % 3 == 2:
@@ -56,7 +57,7 @@ def draw_chunk(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> Path:
         VerificationFailed: frames are missing.
     """
     prepare_folder(chunk, folder)
-    color = plan.sources[chunk.clips[0].source].video.color  # type: ignore[union-attr]
+    color = incoming_color(plan, chunk)
     arguments = chunk_arguments(chunk, plan.canvas, color, plan.encoding, CHUNK_FILE)
     planes = fed_planes(run, plan, chunk)
     with encoding(run, plan.encoding.encoder) as cancelled:
@@ -74,7 +75,7 @@ def draw_chunk(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> Path:
 def frame_hashes(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> list[str]:
     """Return a hash of each frame of a chunk as it would reach the encoder."""
     prepare_folder(chunk, folder)
-    color = plan.sources[chunk.clips[0].source].video.color  # type: ignore[union-attr]
+    color = incoming_color(plan, chunk)
     arguments = hash_arguments(chunk, plan.canvas, color, "hashes.txt")
     ffmpeg.run(arguments, folder=folder, feed=fed_planes(run, plan, chunk))
     lines = (folder / "hashes.txt").read_text().splitlines()

@@ -41,7 +41,7 @@ def test_hostile_names_cannot_break_the_tables() -> None:
     cut = {"id": "a", "source": 0, "in_s": 0.0, "out_s": 1.0, "reason": "a|b\nc", "detail": "<b>"}
     report = {
         "output": "x|[y](z).mp4", "summary": summary, "warnings": [], "checks": [], "steps": [],
-        "cuts": [cut],
+        "cuts": [cut], "broll": [],
     }  # fmt: skip
 
     text = report_markdown(report)
