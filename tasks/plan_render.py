@@ -17,7 +17,7 @@ from tasks.layers.broll import PlacedBroll, place_broll
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import SubtitleLayer, subtitle_layer
 from tasks.layers.zoom import ZoomLayer, zoom_layer
-from tasks.media.files import write_text
+from tasks.media.files import check_no_footage, write_text
 from tasks.media.fonts import measurer
 from tasks.render.encoders import Unproven
 from tasks.render.plan import RenderPlan, canvas_for, encoding_for, sound_for
@@ -122,5 +122,6 @@ def plan_render(
         broll=broll.layer,
     )
     if target is not None:
+        check_no_footage(target, run.footage.values())
         write_text(target, pretty(plan_document(plan)))
     return Held(plan)
