@@ -12,13 +12,13 @@ from tasks.analysis.faces import FaceTrack
 from tasks.analysis.transcript import Word
 from tasks.caching import NEVER_STORED, computed, off
 from tasks.choose_encoder import encoder_for, unproven
-from tasks.keys import broll_key, subtitles_key, words_document, zoom_key
-from tasks.layers.broll import PlacedBroll, place_broll
+from tasks.keys import subtitles_key, words_document, zoom_key
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import SubtitleLayer, subtitle_layer
 from tasks.layers.zoom import ZoomLayer, zoom_layer
 from tasks.media.files import check_no_footage, write_text
 from tasks.media.fonts import measurer
+from tasks.place_broll import placed_broll
 from tasks.render.encoders import Unproven
 from tasks.render.plan import RenderPlan, canvas_for, encoding_for, sound_for
 from tasks.render.report import plan_document, pretty
@@ -76,21 +76,6 @@ def _subtitles(
     return computed(run, "subtitles", make, key)
 
 
-def _broll(run: Run, decided: Decided, settings: EditSettings) -> PlacedBroll:
-    nothing = PlacedBroll((), None, ())
-    if not settings.broll.clips:
-        return nothing
-    if not settings.broll.enabled:
-        off(run, "broll")
-        return nothing
-    arguments = (decided.timeline, decided.sources, decided.assets, settings.broll)
-    key = broll_key(decided.sources, decided.timeline, decided.assets, settings.broll)
-    placed = computed(run, "broll", partial(place_broll, *arguments), key)
-    for text in placed.warnings:
-        run.warn(text)
-    return placed
-
-
 @task(name="plan", **NEVER_STORED)
 def plan_render(
     run: Run,
@@ -106,7 +91,7 @@ def plan_render(
     decided = held.value
     encoder = encoder_for(run, settings.render.encoder, why_not)
     canvas = canvas_for(decided.sources, settings.render)
-    broll = _broll(run, decided, settings)
+    broll = placed_broll(run, decided.timeline, decided.sources, decided.assets, settings.broll)
     plan = RenderPlan(
         sources=decided.sources,
         canvas=canvas,

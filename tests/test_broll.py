@@ -17,7 +17,7 @@ from tasks.keys import chunk_key
 from tasks.layers.broll import BrollLayer, BrollWindow, asset_frames, weight_at
 from tasks.layers.zoom import FocusPoint, ZoomLayer, ZoomSpan
 from tasks.media import draw
-from tasks.media.conform import Conformer
+from tasks.media.conform import Conformer, _middle
 from tasks.media.draw import Shot, drawn_planes, mixed
 from tasks.media.pictures import FrameRange
 from tasks.media.probe import probe
@@ -320,3 +320,15 @@ def test_a_barcode_can_be_read_where_a_clip_fills() -> None:
     picture = barcode(1234, (256, 192))[24:168]
 
     assert read_barcode(picture) == 1234
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(150, 256), (144, 271), (147, 259), (144, 256)])
+def test_what_hangs_over_is_cut_off_in_step_in_all_planes(rows: int, columns: int) -> None:
+    luma = np.arange(rows * columns).reshape(rows, columns)
+    chroma = luma[::2, ::2]
+
+    y, u, v = _middle((luma, chroma, chroma), 256, 144)
+
+    assert y.shape == (144, 256)
+    assert (y[::2, ::2] == u).all()
+    assert (u == v).all()
