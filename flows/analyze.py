@@ -14,6 +14,7 @@ from tasks.detect_silence import Heard, Hearing, detect_silence
 from tasks.detect_voice import Listening, detect_voice
 from tasks.engine import begin, done
 from tasks.extract_audio import extract_audio
+from tasks.find_assets import find_assets
 from tasks.note_films import note_films
 from tasks.probe import Probing, probe
 from tasks.run import Held, Run
@@ -33,12 +34,15 @@ class Analysis:
     heard: tuple[Heard | None, ...]
     transcripts: tuple[Transcript, ...]
     faces: tuple[FaceTrack, ...]
+    assets: tuple[Source | None, ...]
+    """What each clip of b-roll is, in the order of the settings."""
 
 
 def analyze(run: Run, paths: Sequence[Path], settings: EditSettings) -> Analysis:
     """Return the analysis of the footage."""
     probing = [begin(probe, run, Held(Probing(path, settings.sound))) for path in paths]
     sources = tuple(result_of(run, future.result()) for future in probing)
+    assets = find_assets(run, settings.broll, len(paths))
     wants_faces = settings.faces.enabled and settings.zoom.enabled and settings.zoom.max > 1
     # Faces are looked for while the sound is worked on.
     looking = [
@@ -55,6 +59,7 @@ def analyze(run: Run, paths: Sequence[Path], settings: EditSettings) -> Analysis
         tuple(heard for heard, _ in listened),
         tuple(transcript for _, transcript in listened),
         faces or (NO_FACE,) * len(sources),
+        assets,
     )
     done(
         note_films,

@@ -93,7 +93,7 @@ def _edited(
     found = analyze(run, videos, settings)
     cut = done(build_timeline, run, Held(found.sources), Held(found.heard), settings).value
     words = tuple(heard.words if heard else () for heard in found.heard)
-    decided = Decided(found.sources, cut.timeline, cut.cuts, words, found.faces)
+    decided = Decided(found.sources, cut.timeline, cut.cuts, words, found.faces, found.assets)
     planned = done(plan_render, run, Held(decided), settings, plan, why_not).value
     rendered = NOTHING_RENDERED
     if output:

@@ -57,7 +57,22 @@ def key_of(store: ProcessingCache, asked: EditRequest) -> Key:
         asked.settings,
         container=asked.output.suffix.lower(),
         tools=_machine(store, asked.settings),
+        clips=_clip_digests(store, asked.settings),
     )
+
+
+def _clip_digests(store: ProcessingCache, settings: EditSettings) -> list[str]:
+    """Return the digest of each clip of b-roll; empty for one that cannot be read, or is not used.
+
+    A film that lacks a clip for that reason is never remembered as an answer.
+    """
+    digests = []
+    for clip in settings.broll.clips:
+        try:
+            digests.append(store.digest_of(clip.file) if settings.broll.enabled else "")
+        except BadInput:
+            digests.append("")
+    return digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +91,15 @@ def answer(store: ProcessingCache, asked: EditRequest, key: Key) -> Answer | Non
         BadInput: the output is footage.
     """
     started_s = time.monotonic()
-    check_no_footage(asked.output, asked.videos)
+    clips = [clip.file for clip in asked.settings.broll.clips]
+    check_no_footage(asked.output, [*asked.videos, *clips])
     entry = store.get(key.digest, _is_answer)
     if entry is None or not _lies_beside(store, asked, entry.value["beside"]):
         return None
     if not _is_in_place(store, asked.output, entry.value["film"]):
         return None
     wall_s = time.monotonic() - started_s
-    report = _report(asked, entry.value["report"], wall_s)
+    report = _report(asked, key, entry.value["report"], wall_s)
     record = StepRecord(
         "edit",
         "hit",
@@ -146,6 +162,9 @@ def remember(
     """
     if [source["digest"] for source in report["sources"]] != list(key.footage):
         return  # the footage was another one by the time it was looked into
+    clips = {clip["file"] for clip in key.fields["settings"]["broll.clips"]}
+    if not {shown["digest"] for shown in report["broll"]} <= clips:
+        return  # and so was a clip of b-roll
     beside = {
         kind: [Path(path).name, store.digest_of(Path(path))]
         for kind, path in report["artifacts"].items()
@@ -210,7 +229,9 @@ def _is(store: ProcessingCache, path: Path, digest: str) -> bool:
         return False
 
 
-def _report(asked: EditRequest, report: Mapping[str, Any], wall_s: float) -> dict[str, Any]:
+def _report(
+    asked: EditRequest, key: Key, report: Mapping[str, Any], wall_s: float
+) -> dict[str, Any]:
     """Return the report of the film as that of this run, in which nothing was worked on."""
     steps = [{**line, "state": _state_now(line), "seconds": 0.0} for line in report["steps"]]
     steps.insert(0, {"step": "edit", "state": "hit", "seconds": round(wall_s, 3), "count": 1})
@@ -222,6 +243,8 @@ def _report(asked: EditRequest, report: Mapping[str, Any], wall_s: float) -> dic
         "peak_memory_mb": round(peak_mb, 1),
     }
     folder = asked.artifacts
+    known = [clip["file"] for clip in key.fields["settings"]["broll.clips"]]
+    clips = dict(zip(known, asked.settings.broll.clips, strict=True))
     return {
         **report,
         "output": str(asked.output),
@@ -231,6 +254,7 @@ def _report(asked: EditRequest, report: Mapping[str, Any], wall_s: float) -> dic
             {**source, "path": str(path)}
             for source, path in zip(report["sources"], asked.videos, strict=True)
         ],
+        "broll": [{**shown, "clip": clips[shown["digest"]].file.name} for shown in report["broll"]],
         "artifacts": {
             kind: str(folder / Path(path).name)
             for kind, path in report["artifacts"].items()

@@ -22,7 +22,7 @@ from tasks.errors import EncoderFailed, Interrupted, Missing, ToolFailed
 from tasks.keys import Key, chunk_key, footage_key, plan_key, told_fields
 from tasks.pool import LOCALLY, Pool, is_outage, own_flow_run
 from tasks.render.batches import Batch, Patience, Seen, Verdict, deal, floor_frames, verdict
-from tasks.render.chunks import Chunk
+from tasks.render.chunks import Chunk, files_of
 from tasks.render.plan import RenderPlan
 from tasks.render.report import plan_document
 from tasks.run import Run
@@ -136,7 +136,7 @@ class Dealer:
 
     def _deal_batch(self, chunks: tuple[int, ...]) -> None:
         parts, plan = [self._job.parts[n] for n in chunks], self._job.plan
-        digests = {plan.sources[clip.source].digest for part in parts for clip in part.clips}
+        files = files_of(plan, parts)
         # The one with most tools: fonts are among those of chunks with subtitles alone.
         told = max((self._keys[n] for n in chunks), key=lambda key: len(key.fields["tools"]))
         beat = secrets.token_hex(8)
@@ -146,7 +146,7 @@ class Dealer:
             "plan": self._plan_key.digest,
             "chunks": [[self._job.parts[n].start_frame, self._keys[n].digest] for n in chunks],
             "told": {"key": told.digest, "fields": told_fields(told)},
-            "footage": {digest: str(self._run.footage[digest]) for digest in sorted(digests)},
+            "footage": {each.digest: str(self._run.footage[each.digest]) for each in files},
         }
         name = f"{plan.sources[0].name}: {len(chunks)} chunks, {frames} frames"
         now_s = time.monotonic()
@@ -300,7 +300,8 @@ class Dealer:
     def _told(self, name: str, reason: str) -> str:
         if name != NO_FOOTAGE:
             return reason
-        lost = [s.name for s in self._job.plan.sources if s.digest in reason.split()]
+        files = files_of(self._job.plan, self._job.parts)
+        lost = [each.name for each in files if each.digest in reason.split()]
         return (
             f"does not find the footage {', '.join(lost)}: name its folder in FINECUT_FOOTAGE there"
         )

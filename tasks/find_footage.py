@@ -41,12 +41,12 @@ def search(run: Run, sources: Sequence[Source], roots: Sequence[Path]) -> list[S
 
 
 def locate(run: Run, plan: RenderPlan, roots: Sequence[Path]) -> None:
-    """Fill in where each source of a plan lies.
+    """Fill in where each source and asset of a plan lies.
 
     Raises:
-        BadInput: a source is in none of the places.
+        BadInput: one is in none of the places.
     """
-    missing = search(run, plan.sources, roots)
+    missing = search(run, (*plan.sources, *plan.assets), roots)
     if missing:
         lost = ", ".join(source.name for source in missing)
         raise BadInput(

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from tasks.render.encoders import SPECS
 from tasks.render.plan import RenderPlan, SoundPlan
 from tasks.settings import (
     NO_RESULT,
+    BrollSettings,
     EditSettings,
     FaceSettings,
     SilenceSettings,
@@ -58,6 +60,8 @@ class Step:
     inputs: tuple[str, ...]
     settings: tuple[str, ...] = ()
     """Full names: ``silence.padding``."""
+    optional: tuple[str, ...] = ()
+    """Inputs that stand in a key only where there are such."""
     is_reproducible: bool = True
     """Whether the same inputs give the same bytes again on the same machine."""
 
@@ -103,11 +107,13 @@ STEPS = {
         ("timeline", "transcript", "canvas"),
         _named("subtitles", SubtitleSettings, "enabled"),
     ),
+    "broll": Step(Tier.DYNAMIC, 1, ("timeline", "assets"), ("broll.clips", "broll.fade")),
     "sound": Step(Tier.CONDITIONAL, 1, ("clips", "streams", "rate", "sound")),
     "chunk": Step(
         Tier.CONDITIONAL,
         1,
         ("clips", "videos", "canvas", "zoom", "subtitles", "fonts", "encoding"),
+        optional=("broll",),
     ),
     # raised too when what has no key of its own comes out differently: plan, join, report
     "edit": Step(
@@ -180,7 +186,7 @@ def step_key(
         ValueError: the inputs are not those that the step declares.
     """
     declared = STEPS[step]
-    if sorted(inputs) != sorted(declared.inputs):
+    if sorted(set(inputs) - set(declared.optional)) != sorted(declared.inputs):
         raise ValueError(f"{step} declares the inputs {declared.inputs}, got {tuple(inputs)}")
     dumped = {group: model.model_dump(mode="json") for group, model in (settings or {}).items()}
     chosen = {}
@@ -329,6 +335,32 @@ def subtitles_key(
     )
 
 
+def broll_key(
+    sources: Sequence[Source],
+    timeline: Timeline,
+    clips: Sequence[Source | None],
+    settings: BrollSettings,
+) -> Key:
+    """Return the key of the b-roll layer; `clips`: what each clip of the settings is, if it is."""
+    digests = [clip.digest if clip else "" for clip in clips]
+    videos = {clip.digest: to_document(clip.video) for clip in clips if clip and clip.video}
+    return step_key(
+        "broll",
+        inputs={"timeline": json_digest(to_document(timeline)), "assets": videos},
+        settings={"broll": _by_content(settings, digests)},
+        footage=[source.digest for source in sources],
+    )
+
+
+def _by_content(settings: BrollSettings, digests: Sequence[str]) -> BrollSettings:
+    """Return settings in which each clip is known by the digest of its file, not by its path."""
+    known = tuple(
+        clip.model_copy(update={"file": Path(digest or "missing")})
+        for clip, digest in zip(settings.clips, digests, strict=True)
+    )
+    return settings.model_copy(update={"clips": known})
+
+
 def sound_key(plan: RenderPlan, sound: SoundPlan) -> Key:
     """Return the key of the film's encoded sound."""
     rate = plan.timeline.rate
@@ -366,6 +398,8 @@ def chunk_key(plan: RenderPlan, chunk: Chunk) -> Key:
         tools["machine_fonts"] = fonts.machine_digest()
     if not SPECS[plan.encoding.encoder].is_software:
         tools["hardware"] = hardware()
+    assets = list(dict.fromkeys(plan.assets[window.asset] for window in chunk.broll))
+    digests = dict.fromkeys(source.digest for source in (*sources, *assets))
     return step_key(
         "chunk",
         inputs={
@@ -376,10 +410,21 @@ def chunk_key(plan: RenderPlan, chunk: Chunk) -> Key:
             "subtitles": chunk.subtitles,
             "fonts": fonts.digest() if chunk.subtitles else None,
             "encoding": to_document(plan.encoding),
+            **({"broll": _broll_input(plan, chunk, assets)} if chunk.broll else {}),
         },
         tools=tools,
-        footage=list(dict.fromkeys(source.digest for source in sources)),
+        footage=list(digests),
     )
+
+
+def _broll_input(plan: RenderPlan, chunk: Chunk, assets: Sequence[Source]) -> dict[str, Any]:
+    """Return what of the b-roll a chunk shows; a chunk without any has no such input."""
+    windows = [
+        [plan.assets[w.asset].digest, w.start_frame, w.end_frame, w.asset_in, w.fade_frames]
+        for w in chunk.broll
+    ]
+    videos = {asset.digest: to_document(asset.video) for asset in assets}
+    return {"windows": windows, "videos": videos}
 
 
 def is_reproducible(fields: Mapping[str, Any]) -> bool:
@@ -412,20 +457,24 @@ def edit_key(
     *,
     container: str,
     tools: Mapping[str, str],
+    clips: Sequence[str] = (),
 ) -> Key:
     """Return the key of a whole edit.
 
     Args:
         footage: digests of the files, in order.
         settings: all settings.
+        clips: digests of the clips of b-roll, in the settings' order; empty where one is missing.
         container: the film's suffix, ``.mp4``.
         tools: what is there on this machine besides the packages: models, FFmpeg, a GPU.
     """
     steps = {name: str(step.version) for name, step in STEPS.items()}
+    groups = {name: getattr(settings, name) for name in EditSettings.model_fields}
+    groups["broll"] = _by_content(settings.broll, clips)
     return step_key(
         "edit",
         inputs={"footage": list(footage), "container": container},
-        settings={name: getattr(settings, name) for name in EditSettings.model_fields},
+        settings=groups,
         tools={
             **_versions(),
             **{f"step {name}": number for name, number in steps.items()},

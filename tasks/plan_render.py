@@ -16,8 +16,9 @@ from tasks.keys import subtitles_key, words_document, zoom_key
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import SubtitleLayer, subtitle_layer
 from tasks.layers.zoom import ZoomLayer, zoom_layer
-from tasks.media.files import write_text
+from tasks.media.files import check_no_footage, write_text
 from tasks.media.fonts import measurer
+from tasks.place_broll import placed_broll
 from tasks.render.encoders import Unproven
 from tasks.render.plan import RenderPlan, canvas_for, encoding_for, sound_for
 from tasks.render.report import plan_document, pretty
@@ -36,6 +37,8 @@ class Decided:
     words: tuple[tuple[Word, ...], ...]
     """Of each source, in source time."""
     faces: tuple[FaceTrack, ...]
+    assets: tuple[Source | None, ...] = ()
+    """What each clip of b-roll is; none for one that cannot be used."""
 
 
 def _zoom(run: Run, decided: Decided, canvas: Canvas, settings: EditSettings) -> ZoomLayer | None:
@@ -88,6 +91,7 @@ def plan_render(
     decided = held.value
     encoder = encoder_for(run, settings.render.encoder, why_not)
     canvas = canvas_for(decided.sources, settings.render)
+    broll = placed_broll(run, decided.timeline, decided.sources, decided.assets, settings.broll)
     plan = RenderPlan(
         sources=decided.sources,
         canvas=canvas,
@@ -99,7 +103,10 @@ def plan_render(
         encoding=encoding_for(settings.render, canvas.rate, encoder),
         min_chunk_frames=max(1, round(settings.render.min_chunk * canvas.rate)),
         max_chunk_frames=max(3, round(settings.render.max_chunk * canvas.rate)),
+        assets=broll.assets,
+        broll=broll.layer,
     )
     if target is not None:
+        check_no_footage(target, run.footage.values())
         write_text(target, pretty(plan_document(plan)))
     return Held(plan)

@@ -11,9 +11,9 @@ from tasks.caching import Made, Stored, stored
 from tasks.encoding import encoding
 from tasks.keys import chunk_key
 from tasks.media import ffmpeg, fonts
-from tasks.media.draw import drawn_planes
+from tasks.media.draw import Shot, drawn_planes
 from tasks.media.encoded import check_ends, check_packets
-from tasks.render.chunks import Chunk
+from tasks.render.chunks import Chunk, incoming_color
 from tasks.render.graph import (
     ENDS_FILE,
     ENDS_SIZE_PX,
@@ -39,7 +39,8 @@ class Drawing:
 
 def fed_planes(run: Run, plan: RenderPlan, chunk: Chunk) -> Iterator[memoryview]:
     """Yield a chunk's raw planes, and count its frames as they are taken."""
-    planes = drawn_planes(chunk.clips, chunk.zoom, plan.sources, plan.canvas, run.footage)
+    shot = Shot(chunk.clips, plan.sources, chunk.zoom, chunk.broll, plan.assets)
+    planes = drawn_planes(shot, plan.canvas, run.footage)
     for number, plane in enumerate(planes):
         yield plane
         if number % 3 == 2:
@@ -62,7 +63,7 @@ def draw_chunk(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> Path:
         VerificationFailed: frames are missing, or it does not show what was drawn.
     """
     prepare_folder(chunk, folder)
-    color = plan.sources[chunk.clips[0].source].video.color  # type: ignore[union-attr]
+    color = incoming_color(plan, chunk)
     arguments = chunk_arguments(chunk, plan.canvas, color, plan.encoding, CHUNK_FILE)
     planes = fed_planes(run, plan, chunk)
     with encoding(run, plan.encoding.encoder) as cancelled:
@@ -76,7 +77,7 @@ def draw_chunk(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> Path:
 def frame_hashes(run: Run, plan: RenderPlan, chunk: Chunk, folder: Path) -> list[str]:
     """Return a hash of each frame of a chunk as it would reach the encoder."""
     prepare_folder(chunk, folder)
-    color = plan.sources[chunk.clips[0].source].video.color  # type: ignore[union-attr]
+    color = incoming_color(plan, chunk)
     arguments = hash_arguments(chunk, plan.canvas, color, "hashes.txt")
     ffmpeg.run(arguments, folder=folder, feed=fed_planes(run, plan, chunk))
     lines = (folder / "hashes.txt").read_text().splitlines()

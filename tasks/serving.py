@@ -19,7 +19,7 @@ from tasks.find_footage import search
 from tasks.keys import chunk_key, footage_key, plan_key, told_fields
 from tasks.media.store import ProcessingCache
 from tasks.render.checking import plan_from
-from tasks.render.chunks import Chunk, chunks
+from tasks.render.chunks import Chunk, chunks, files_of
 from tasks.render.plan import RenderPlan
 from tasks.render.report import StepRecord
 from tasks.render_chunk import Drawing
@@ -168,13 +168,11 @@ def _short(text: str | None) -> str:
 
 
 def _find_footage(run: Run, plan: RenderPlan, parts: Sequence[Chunk], asked: Asked) -> None:
-    used = {clip.source for part in parts for clip in part.clips}
-    sources = [plan.sources[number] for number in sorted(used)]
     folders = os.environ.get("FINECUT_FOOTAGE", "")
     roots = [Path(path) for path in asked.footage.values()]
     roots += [Path(folder) for folder in folders.split(os.pathsep) if folder]
     lost = []
-    for source in search(run, sources, roots):
+    for source in search(run, files_of(plan, parts), roots):
         entry = run.store.get(footage_key(source.digest).digest, hold=run.hold)
         if entry is None:
             lost.append(source.digest)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -180,6 +181,34 @@ class SubtitleSettings(Settings):
     )
 
 
+class PlacedClip(Settings):
+    """One clip of b-roll, and where it goes."""
+
+    file: Path = Field(
+        description="The clip; a relative path counts from the settings file it stands in."
+    )
+    at: Seconds = Field(
+        ge=0, description="The moment of the talk at which it appears, in seconds of the footage."
+    )
+    length: Seconds = Field(gt=0, le=3600, description="How long it is shown, in seconds.")
+    start: Seconds = Field(0.0, ge=0, description="Where in the clip it begins, in seconds.")
+    source: int = Field(
+        0, ge=0, description="Which file of the talk `at` counts in (0 is the first)."
+    )
+
+
+class BrollSettings(Settings):
+    """Other footage that fills the picture for a while, over the sound of the talk."""
+
+    enabled: bool = Field(True, description="Show the clips.")
+    clips: tuple[PlacedClip, ...] = Field(
+        (), description="The clips: file, at, length, and where wanted start and source."
+    )
+    fade: Seconds = Field(
+        0.2, ge=0, le=5, description="How long a clip fades in and out, in seconds."
+    )
+
+
 class SoundSettings(Settings):
     """The sound of the output."""
 
@@ -292,6 +321,7 @@ class EditSettings(Settings):
     faces: FaceSettings = Field(FaceSettings(), description="Faces.")
     zoom: ZoomSettings = Field(ZoomSettings(), description="The breathing zoom.")
     subtitles: SubtitleSettings = Field(SubtitleSettings(), description="Subtitles.")
+    broll: BrollSettings = Field(BrollSettings(), description="B-roll.")
     sound: SoundSettings = Field(SoundSettings(), description="Sound.")
     render: RenderSettings = Field(RenderSettings(), description="Encoding.")
 

@@ -15,7 +15,7 @@ from tasks.caching import NEVER_STORED
 from tasks.engine import publish
 from tasks.media.files import write_text
 from tasks.media.usage import cpu_s
-from tasks.render.chunks import chunks
+from tasks.render.chunks import chunks, incoming_color
 from tasks.render.graph import chunk_arguments
 from tasks.render.plan import RenderPlan
 from tasks.render.report import (
@@ -82,8 +82,7 @@ def graphs(plan: RenderPlan) -> list[list[str]]:
     """Return the exact FFmpeg arguments of each chunk."""
     out = []
     for chunk in chunks(plan):
-        video = plan.sources[chunk.clips[0].source].video
-        color = video.color if video else plan.canvas.color
+        color = incoming_color(plan, chunk)
         out.append(chunk_arguments(chunk, plan.canvas, color, plan.encoding, "chunk.mp4"))
     return out
 

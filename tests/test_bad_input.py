@@ -150,7 +150,8 @@ def test_hostile_names_are_read_like_any_other(tmp_path, clip, source, name):
 
 @pytest.fixture(scope="module")
 def document(source) -> dict[str, Any]:
-    return plan_document(render_plan((source, source), (Clip(0, 0, 40), Clip(1, 50, 90))))
+    clips = (Clip(0, 0, 40), Clip(1, 50, 90))
+    return plan_document(render_plan((source, source), clips, assets=(source,)))
 
 
 def changed(document: dict[str, Any], field: str, value: Any) -> dict[str, Any]:
@@ -162,6 +163,16 @@ def changed(document: dict[str, Any], field: str, value: Any) -> dict[str, Any]:
         at = at[part]
     at[last] = value
     return copy
+
+
+def window(start_frame, end_frame, **fields):
+    """Return a window of b-roll; the asset has 100 frames."""
+    plain = {"start_frame": start_frame, "end_frame": end_frame, "asset": 0, "asset_in": 0}
+    return {**plain, **fields}
+
+
+def broll(*windows):
+    return {"windows": list(windows)}
 
 
 STYLE = {
@@ -249,6 +260,20 @@ WRONG = [
     ("subtitles", subtitles(cue(3, 400)), "subtitles.cues.0.end_frame"),
     ("subtitles", subtitles(color="red"), "subtitles.style.color"),
     ("subtitles", subtitles(size_px=10**9), "subtitles.style.size_px"),
+    ("assets.0.video", None, "assets.0.video"),
+    ("assets.0.video.rotation_deg", 45, "assets.0.video.rotation_deg"),
+    ("broll", {"windows": "all"}, "broll.windows"),
+    ("broll", broll(window(60, 81)), "broll.windows.0.end_frame"),
+    ("broll", broll(window(-1, 20)), "broll.windows.0.start_frame"),
+    ("broll", broll(window(20, 20)), "broll.windows.0.end_frame"),
+    ("broll", broll(window(10, 30), window(29, 40)), "broll.windows.1.start_frame"),
+    ("broll", broll(window(10, 30, asset=1)), "broll.windows.0.asset"),
+    ("broll", broll(window(10, 30, asset=-1)), "broll.windows.0.asset"),
+    ("broll", broll(window(10, 30, asset_in=-1)), "broll.windows.0.asset_in"),
+    ("broll", broll(window(10, 30, asset_in=100)), "broll.windows.0.asset_in"),
+    ("broll", broll(window(10, 30, asset_in=81)), "broll.windows.0.end_frame"),
+    ("broll", broll(window(10, 30, fade_frames=11)), "broll.windows.0.fade_frames"),
+    ("broll", broll(window(10, 30, fade_frames=-1)), "broll.windows.0.fade_frames"),
 ]
 
 
@@ -265,7 +290,16 @@ def test_a_wrong_field_of_a_plan_is_named(document, field, value, named):
 def test_a_whole_plan_passes_with_every_layer(document):
     layered = changed(document, "zoom", zoom())
     layered = changed(layered, "subtitles", subtitles(cue(0, 10), cue(10, 80)))
+    layered = changed(layered, "broll", broll(window(10, 30), window(30, 80, asset_in=50)))
     assert plan_from(layered).timeline.frames == 80
+
+
+def test_a_plan_from_before_b_roll_is_read(document):
+    older = {name: document[name] for name in document if name not in ("assets", "broll")}
+
+    plan = plan_from(older)
+
+    assert (plan.assets, plan.broll) == ((), None)
 
 
 @pytest.mark.parametrize("document", [{}, [], None, "plan", {"schema": "finecut/RenderPlan.99"}])

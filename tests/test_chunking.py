@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tasks.analysis.transcript import Word
 from tasks.errors import VerificationFailed
 from tasks.join_film import joined
 from tasks.keys import chunk_key
+from tasks.layers.broll import BrollLayer, BrollWindow
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import subtitle_layer
 from tasks.layers.zoom import zoom_layer
@@ -24,13 +26,21 @@ from tasks.render_chunk import frame_hashes
 from tasks.run import Run
 from tasks.settings import SubtitleSettings, ZoomSettings
 from tasks.timeline.model import Clip
-from tests.builders import barcode_video, drawn, footage, render_plan
+from tests.builders import (
+    barcode,
+    barcode_video,
+    drawn,
+    encode,
+    footage,
+    remux,
+    render_plan,
+)
 
 
 def layered(
     run: Run, folder: Path, clips: list[Clip] | None = None, frames: int = 700
 ) -> RenderPlan:
-    """Return a plan over two sources with a zoom and subtitles."""
+    """Return a plan over two sources with a zoom and subtitles; b-roll is for `with_broll`."""
     paths = [
         barcode_video(folder / "a.mp4", Fraction(30000, 1001), frames),
         barcode_video(folder / "b.mkv", Fraction(25), 200),
@@ -57,6 +67,57 @@ def layered(
         timeline_frames=plan.timeline.frames,
     )
     return render_plan(sources, chosen, zoom=zoom, subtitles=layer)
+
+
+def with_broll(run: Run, folder: Path, plan: RenderPlan, draw: random.Random) -> RenderPlan:
+    """Return a plan with random windows of three clips, one of which cannot be seeked in."""
+    small = (barcode(n, (160, 120)) for n in range(300))
+    paths = [
+        barcode_video(folder / "25.mp4", Fraction(25), 300),
+        encode(folder / "small.mp4", small, Fraction(24000, 1001), size=(160, 120)),
+        remux(barcode_video(folder / "c.mp4", Fraction(30), 300), folder / "c.ts"),
+    ]
+    edges = sorted(draw.sample(range(plan.timeline.frames + 1), 14))
+    windows = []
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        fade = draw.choice([0, 1, draw.randint(0, 12)])
+        length = min(end - start, 120)
+        window = BrollWindow(
+            *(start, start + length, draw.randrange(3), draw.randint(0, 150)),
+            fade_frames=min(fade, length // 2),
+        )
+        windows.append(window)
+    assets = tuple(footage(run, path) for path in paths)
+    return replace(plan, assets=assets, broll=BrollLayer(tuple(windows)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_frames_with_every_layer_are_the_same_in_one_piece_or_many(
+    run: Run, tmp_path: Path, seed: int
+) -> None:
+    """Chunks that end right before, in and behind fades are among them."""
+    draw = random.Random(seed)
+    plan = with_broll(run, tmp_path, layered(run, tmp_path), draw)
+    end = plan.timeline.frames
+    assert plan.broll is not None
+
+    whole = hashes(run, plan, (0, end), tmp_path)
+
+    assert len(whole) == end
+    assert whole != hashes(run, replace(plan, broll=None), (0, end), tmp_path)
+    assert hashes(run, plan, None, tmp_path) == whole
+    edges = {
+        edge + off
+        for window in plan.broll.windows
+        for edge in (window.start_frame, window.end_frame - window.fade_frames)
+        for off in (0, 1)
+    }
+    for borders in (
+        draw.sample(range(1, end), 1),
+        draw.sample(range(1, end), 6),
+        draw.sample(sorted(edges - {0, end}), 8),
+    ):
+        assert hashes(run, plan, (0, *sorted(borders), end), tmp_path) == whole
 
 
 def hashes(run: Run, plan: RenderPlan, borders: tuple[int, ...] | None, folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tomllib
 from dataclasses import replace
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from deployments.cli.config import load_settings
-from tasks.answers import _machine
+from tasks.answers import EditRequest, _machine, key_of
 from tasks.keys import (
     STEPS,
     chunk_key,
@@ -29,9 +30,11 @@ from tasks.media.store import ProcessingCache
 from tasks.render.chunks import chunks
 from tasks.render.plan import encoding_with
 from tasks.settings import (
+    BrollSettings,
     EditSettings,
     Encoder,
     FaceSettings,
+    PlacedClip,
     RenderSettings,
     SoundSettings,
     TranscriptSettings,
@@ -98,6 +101,30 @@ def test_order_and_form_of_the_settings_file_do_not_matter(tmp_path: Path) -> No
     assert len(keys) == 1
 
 
+def test_clips_of_b_roll_are_known_by_their_content_and_place(
+    store: ProcessingCache, tmp_path: Path
+) -> None:
+    talk = tmp_path / "talk.mp4"
+    for name in ("talk.mp4", "a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(name.encode() * 500)
+    shutil.copy(tmp_path / "a.mp4", tmp_path / "copy.mov")
+
+    def key(**changes: object) -> tuple[str, str]:
+        fields = {"file": tmp_path / "a.mp4", "at": 3.0, "length": 2.0, **changes}
+        settings = EditSettings(broll=BrollSettings(clips=(PlacedClip(**fields),)))
+        found = key_of(store, EditRequest((talk,), tmp_path / "film.mp4", None, settings))
+        return found.digest, str(found.fields)
+
+    plain = key()
+    others = [key(file=tmp_path / "b.mp4"), key(at=4.0), key(length=1.0), key(start=1.0)]
+    lost = [key(file=tmp_path / name) for name in ("none.mp4", "neither.mp4")]
+
+    assert key(file=tmp_path / "copy.mov") == plain
+    assert len({each[0] for each in (plain, *others, *lost)}) == 6
+    assert all(str(tmp_path) not in fields for _, fields in (plain, *others, *lost))
+    assert all(name not in lost[0][1] for name in ("none.mp4", "neither.mp4"))
+
+
 def test_the_order_of_the_footage_matters() -> None:
     assert edit(EditSettings(), "ab", "cd") != edit(EditSettings(), "cd", "ab")
 
@@ -157,7 +184,8 @@ def test_every_step_declares_its_tier() -> None:
 def test_settings_hold_no_sets() -> None:
     for name in EditSettings.model_fields:
         model = type(getattr(EditSettings(), name))
-        assert "set" not in str([field.annotation for field in model.model_fields.values()])
+        annotations = str([field.annotation for field in model.model_fields.values()])
+        assert not re.search(r"\b(frozen)?set\b", annotations)
 
 
 def test_what_hardware_encodes_depends_on_the_hardware_and_is_not_reproducible() -> None:

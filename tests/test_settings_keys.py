@@ -24,6 +24,7 @@ from tasks.detect_silence import Heard
 from tasks.keys import (
     STEPS,
     audio_key,
+    broll_key,
     chunk_key,
     edit_key,
     faces_key,
@@ -40,7 +41,7 @@ from tasks.media.engines import resolve_engine
 from tasks.plan_render import Decided, plan_render
 from tasks.render.chunks import chunks
 from tasks.run import Held, Run
-from tasks.settings import NO_RESULT, EditSettings, names
+from tasks.settings import NO_RESULT, BrollSettings, EditSettings, PlacedClip, names
 from tasks.timeline.document import to_document
 from tasks.timeline.time import Span
 from tests.builders import made_up_source
@@ -54,6 +55,10 @@ WORDS = tuple(
 HEARD = Heard(WORDS, SilenceMap((Span(20.0, 24.0), Span(40.0, 44.0)), -45.0, -20.0, -70.0))
 FACES = FaceTrack((SubjectPoint(0.0, 0.4, 0.4, 0.3), SubjectPoint(40.0, 0.6, 0.4, 0.2)))
 SAMPLES = np.zeros(1600, np.float32)
+
+ASSET = made_up_source("cd" * 32, rate=Fraction(25), frames=200)
+CLIP = PlacedClip(file="beach.mp4", at=10.0, length=3.0)
+BASE = EditSettings(broll=BrollSettings(clips=(CLIP,)))
 
 OTHER = {
     "transcript.engine": "faster-whisper",
@@ -74,6 +79,8 @@ OTHER = {
     "render.where": "pool",
     "render.pool": "another",
     "silence.min_clip": 2.0,
+    "broll.fade": 0.1,
+    "broll.clips": [CLIP.model_copy(update={"length": 2.0}).model_dump()],
 }
 """Another value for settings where a number that is a little off says nothing."""
 
@@ -101,6 +108,7 @@ def keys_of(run: Run, settings: EditSettings) -> dict[str, list[str]]:
         *_cut(settings),
         words=(WORDS,) if settings.transcript.enabled else ((),),
         faces=(FACES,) if settings.faces.enabled else (FaceTrack(()),),
+        assets=(ASSET,) if settings.broll.enabled else (),
     )
     plan = plan_render.fn(run, Held(decided), settings, None).value
     assert plan.sound is not None
@@ -112,7 +120,14 @@ def keys_of(run: Run, settings: EditSettings) -> dict[str, list[str]]:
         "timeline": [timeline_key([source], [to_document(HEARD.silence)], settings)],
         "sound": [sound_key(plan, plan.sound)],
         "chunk": [chunk_key(plan, part) for part in chunks(plan)],
-        "edit": [edit_key([source.digest], settings, container=".mp4", tools={})],
+        "edit": [
+            edit_key(
+                *([source.digest], settings),
+                container=".mp4",
+                tools={},
+                clips=[ASSET.digest],
+            )
+        ],
         "transcript": [],
         "faces": [],
         "zoom": [],
@@ -120,7 +135,10 @@ def keys_of(run: Run, settings: EditSettings) -> dict[str, list[str]]:
         # what workers of a pool are handed, found by its digest alone
         "plan": [],
         "footage": [],
+        "broll": [],
     }
+    if plan.broll:
+        keys["broll"] = [broll_key([source], plan.timeline, [ASSET], settings.broll)]
     if settings.transcript.enabled:
         engine, asked = resolve_engine(settings.transcript), settings.transcript
         keys["transcript"] = [transcript_key(source, SAMPLES, asked, engine, asked.language)]
@@ -141,14 +159,15 @@ def _cut(settings: EditSettings) -> tuple[Any, Any]:
 
 
 def test_a_setting_changes_exactly_the_keys_that_it_should(run: Run) -> None:
-    before = keys_of(run, EditSettings())
+    before = keys_of(run, BASE)
     table = {}
-    for name, model, field in names():
+    for name, _, field in names():
         group = name.partition(".")[0]
+        model = getattr(BASE, group)
         changed = model.model_validate(
             {**model.model_dump(), field: another(name, getattr(model, field))}
         )
-        after = keys_of(run, EditSettings(**{group: changed}))
+        after = keys_of(run, BASE.model_copy(update={group: changed}))
         table[name] = [step for step in STEPS if after[step] != before[step]]
 
     text = json.dumps(table, indent=1) + "\n"

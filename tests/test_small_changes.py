@@ -14,6 +14,7 @@ import pytest
 from tasks.analysis.faces import FaceTrack, SubjectPoint
 from tasks.analysis.transcript import Word
 from tasks.keys import chunk_key
+from tasks.layers.broll import BrollLayer, BrollWindow
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import subtitle_layer
 from tasks.layers.zoom import zoom_layer
@@ -175,3 +176,51 @@ def test_one_word_changes_exactly_the_chunks_whose_frames_differ(run: Run, tmp_p
         assert [a[0] != b[0] for a, b in pairs] == [a[1] != b[1] for a, b in pairs]
         assert any(a[0] != b[0] for a, b in pairs)
         assert any(a[0] == b[0] for a, b in pairs)
+
+
+def test_another_clip_of_b_roll_makes_exactly_the_chunks_that_it_touches_new(
+    run: Run, tmp_path: Path
+) -> None:
+    """And so do a longer one and another fade: a chunk's key is new where its frames are."""
+    talk = footage(run, barcode_video(tmp_path / "talk.mp4", RATE, 700))
+    assets = [
+        footage(run, barcode_video(tmp_path / f"{rate}.mp4", Fraction(rate), 300))
+        for rate in (25, 24)
+    ]
+    plan = render_plan([talk], [Clip(0, 0, 300), Clip(0, 320, 700)], assets=tuple(assets))
+    windows = [
+        BrollWindow(40, 170, 0, 5, 6),
+        BrollWindow(300, 350, 0, 60, 6),
+        BrollWindow(500, 560, 0, 0, 0),
+    ]
+    borders = tuple(range(0, 681, 40))
+
+    def drawn(of: Sequence[BrollWindow]) -> list[tuple[str, list[str], Chunk]]:
+        given = replace(plan, broll=BrollLayer(tuple(of)))
+        return [
+            (
+                chunk_key(given, part).digest,
+                frame_hashes(run, given, part, run.store.work_folder()),
+                part,
+            )
+            for part in chunks(given, borders)
+        ]
+
+    before = drawn(windows)
+    for changed in (
+        replace(windows[0], asset=1),
+        replace(windows[0], end_frame=150),
+        replace(windows[0], fade_frames=3),
+        replace(windows[0], asset_in=90),
+        replace(windows[0], start_frame=60, asset_in=25),
+    ):
+        after = drawn([changed, *windows[1:]])
+        new = [a[0] != b[0] for a, b in zip(before, after, strict=True)]
+        assert new == [a[1] != b[1] for a, b in zip(before, after, strict=True)]
+        assert any(new)
+        touched = [part.start_frame < 170 and part.end_frame > 40 for _, _, part in before]
+        assert all(
+            is_touched or not is_new for is_new, is_touched in zip(new, touched, strict=True)
+        )
+        if changed.asset == 1:
+            assert new == touched

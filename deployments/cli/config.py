@@ -27,6 +27,8 @@ def load_settings(config: Path | None, pairs: Sequence[str]) -> EditSettings:
         BadSettings: a name is unknown, a value is out of bounds, or two do not go together.
     """
     values = _from_file(config) if config else {}
+    if config:
+        _place_clips(values, config.absolute().parent)
     for pair in pairs:
         _put(values, pair)
     try:
@@ -34,7 +36,17 @@ def load_settings(config: Path | None, pairs: Sequence[str]) -> EditSettings:
     except ValidationError as error:
         raise _explained(error, config) from error
     check_preset(settings.render)
-    return settings
+    return _with_paths_from(settings, Path.cwd())
+
+
+def _with_paths_from(settings: EditSettings, folder: Path) -> EditSettings:
+    """Return settings whose clips are named by absolute paths."""
+    clips = tuple(
+        clip.model_copy(update={"file": folder / clip.file.expanduser()})
+        for clip in settings.broll.clips
+    )
+    broll = settings.broll.model_copy(update={"clips": clips})
+    return settings.model_copy(update={"broll": broll})
 
 
 def without_result(pairs: Sequence[str]) -> Sequence[str]:
@@ -60,6 +72,15 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise BadInput(f"cannot read {path}: {error.strerror}", "check --config") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} is no TOML: {error}", "mend the file") from error
+
+
+def _place_clips(values: dict[str, Any], folder: Path) -> None:
+    """Let the clips that a settings file names count from its folder; others name theirs later."""
+    broll = values.get("broll")
+    clips = broll.get("clips") if isinstance(broll, dict) else None
+    for clip in clips if isinstance(clips, list) else ():
+        if isinstance(clip, dict) and isinstance(clip.get("file"), str):
+            clip["file"] = str(folder / Path(clip["file"]).expanduser())
 
 
 def _put(values: dict[str, Any], pair: str) -> None:
@@ -114,7 +135,7 @@ def described() -> str:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
+    if value in (None, ()):
         return "none"
     if isinstance(value, bool):
         return str(value).lower()

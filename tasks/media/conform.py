@@ -36,11 +36,16 @@ _BLACK_LUMA, _BLACK_CHROMA = 16, 128
 
 
 class Conformer:
-    """Brings the pictures of one source onto the canvas."""
+    """Brings the pictures of one source onto the canvas.
 
-    def __init__(self, video: VideoStream, canvas: Canvas) -> None:
+    They fit into it, with bars where the shapes differ; or, with `fill`, they cover it, and what
+    hangs over on two sides is cut off.
+    """
+
+    def __init__(self, video: VideoStream, canvas: Canvas, *, fill: bool = False) -> None:
         self._video = video
         self._canvas = canvas
+        self._size = size_covering if fill else size_within
         self._reformatter = VideoReformatter()
         self._is_full_range = video.color.range == "pc"
         self._is_deep = video.color.is_hdr
@@ -79,18 +84,18 @@ class Conformer:
         )
 
     def _size_for(self, picture: av.VideoFrame) -> tuple[int, int]:
-        """Return the even size, before the turn, at which a picture fits into the canvas."""
+        """Return the even size, before the turn, at which a picture goes onto the canvas."""
         video, canvas = self._video, self._canvas
         turned = video.rotation_deg in (90, 270)
         room = (canvas.width_px, canvas.height_px)
         room = room[::-1] if turned else room
-        return size_within(room, (picture.width * video.sample_aspect, Fraction(picture.height)))
+        return self._size(room, (picture.width * video.sample_aspect, Fraction(picture.height)))
 
     def _on_canvas(self, planes: Planes) -> Planes:
         width, height = self._canvas.width_px, self._canvas.height_px
         if planes[0].shape == (height, width):
             return planes
-        planes = _each(planes, lambda plane: plane, crop=(width, height))
+        planes = _middle(planes, width, height)
         if planes[0].shape == (height, width):
             return planes
         left, top = (width - planes[0].shape[1]) // 4, (height - planes[0].shape[0]) // 4
@@ -116,6 +121,13 @@ def size_within(room: tuple[int, int], size: tuple[Fraction, Fraction]) -> tuple
     return min(fitted[0], room[0]), min(fitted[1], room[1])
 
 
+def size_covering(room: tuple[int, int], size: tuple[Fraction, Fraction]) -> tuple[int, int]:
+    """Return the least even size of the same shape as `size` (in square pixels) over `room`."""
+    scale = max(room[0] / size[0], room[1] / size[1])
+    fitted = [round_half_up(side * scale / 2) * 2 for side in size]
+    return max(fitted[0], room[0]), max(fitted[1], room[1])
+
+
 def _planes_of(picture: av.VideoFrame, *, is_deep: bool) -> Planes:
     """Return views of a 4:2:0 picture's planes, without the padding of its rows."""
     out = []
@@ -125,12 +137,21 @@ def _planes_of(picture: av.VideoFrame, *, is_deep: bool) -> Planes:
     return out[0], out[1], out[2]
 
 
-def _each(planes: Planes, change: Any, crop: tuple[int, int] | None = None) -> Planes:
+def _each(planes: Planes, change: Any) -> Planes:
     y, u, v = (change(plane) for plane in planes)
-    if crop is not None:
-        width, height = crop
-        return y[:height, :width], u[: height // 2, : width // 2], v[: height // 2, : width // 2]
     return y, u, v
+
+
+def _middle(planes: Planes, width: int, height: int) -> Planes:
+    """Return the middle of planes that are too large, from an even offset: chroma stays in step."""
+    rows, columns = planes[0].shape
+    top, left = max(0, rows - height) // 4, max(0, columns - width) // 4
+
+    def cut(plane: NDArray[Any], scale: int) -> NDArray[Any]:
+        across = slice(left * scale, left * scale + width * scale // 2)
+        return plane[top * scale : top * scale + height * scale // 2, across]
+
+    return cut(planes[0], 2), cut(planes[1], 1), cut(planes[2], 1)
 
 
 def _placed(

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from tasks.errors import BadInput
+from tasks.layers.broll import BrollLayer, asset_frames
 from tasks.layers.subtitles import SubtitleLayer
 from tasks.layers.zoom import ZoomLayer
 from tasks.render.encoders import SPECS
@@ -45,6 +46,8 @@ def plan_from(document: Any) -> RenderPlan:
             _check_zoom(plan.zoom, plan.timeline.frames)
         if plan.subtitles is not None:
             _check_subtitles(plan.subtitles, plan)
+        if plan.broll is not None:
+            _check_broll(plan.broll, plan)
     except (ZeroDivisionError, OverflowError) as error:
         raise BadInput(
             f"the plan holds a number that is none: {error}", "make the plan again"
@@ -80,6 +83,8 @@ def _check_sources(plan: RenderPlan) -> None:
         raise _bad("sources", [], "a list of at least one file")
     for number, source in enumerate(plan.sources):
         _check_source(f"sources.{number}", source)
+    for number, asset in enumerate(plan.assets):
+        _check_source(f"assets.{number}", asset)
 
 
 def _check_source(field: str, source: Source) -> None:
@@ -186,3 +191,20 @@ def _check_subtitles(layer: SubtitleLayer, plan: RenderPlan) -> None:
             _within(f"{field}.words.start_frame", word.start_frame, heard, MAX_FRAMES)
             _within(f"{field}.words.end_frame", word.end_frame, word.start_frame, MAX_FRAMES)
             heard = word.start_frame
+
+
+def _check_broll(layer: BrollLayer, plan: RenderPlan) -> None:
+    at = 0
+    for number, window in enumerate(layer.windows):
+        field = f"broll.windows.{number}"
+        _within(f"{field}.start_frame", window.start_frame, at, plan.timeline.frames - 1)
+        _within(
+            f"{field}.end_frame", window.end_frame, window.start_frame + 1, plan.timeline.frames
+        )
+        _within(f"{field}.asset", window.asset, 0, len(plan.assets) - 1)
+        there = asset_frames(plan.assets[window.asset], plan.timeline.rate)
+        _within(f"{field}.asset_in", window.asset_in, 0, there - 1)
+        last = window.start_frame + there - window.asset_in
+        _within(f"{field}.end_frame", window.end_frame, window.start_frame + 1, last)
+        _within(f"{field}.fade_frames", window.fade_frames, 0, window.frames // 2)
+        at = window.end_frame

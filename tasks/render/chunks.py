@@ -8,11 +8,12 @@ is counted from its own start: moving it along the timeline changes nothing.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import attrgetter
 
+from tasks.layers.broll import BrollWindow, window_at, within
 from tasks.layers.subtitles import ass_document
 from tasks.layers.zoom import ZoomLayer
 from tasks.render.plan import RenderPlan
@@ -25,7 +26,7 @@ from tasks.timeline.marks import (
     marks_at,
     uncut_marks,
 )
-from tasks.timeline.model import Clip
+from tasks.timeline.model import Clip, ColorTags, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Chunk:
     """An ASS document, where a subtitle touches the chunk."""
     is_tone_mapped: bool = False
     """Whether its pictures are HDR, brought to SDR in the filter graph."""
+    broll: tuple[BrollWindow, ...] = ()
+    """What of the b-roll touches the chunk, with the plan's numbers of the assets."""
 
     @property
     def frames(self) -> int:
@@ -59,6 +62,16 @@ def chunks(plan: RenderPlan, borders: tuple[int, ...] | None = None) -> tuple[Ch
     """
     at = borders if borders is not None else chunk_borders(plan)
     return tuple(_chunk(plan, start, end) for start, end in pairwise(at))
+
+
+def files_of(plan: RenderPlan, parts: Iterable[Chunk]) -> list[Source]:
+    """Return the sources and assets that some chunks show, each once, in the plan's order."""
+    clips, assets = set(), set()
+    for part in parts:
+        clips |= {clip.source for clip in part.clips}
+        assets |= {window.asset for window in part.broll}
+    shown = [plan.sources[n] for n in sorted(clips)] + [plan.assets[n] for n in sorted(assets)]
+    return list({source.digest: source for source in shown}.values())
 
 
 def chunk_borders(plan: RenderPlan) -> tuple[int, ...]:
@@ -85,18 +98,42 @@ def _marks(plan: RenderPlan) -> list[Mark]:
     )
 
 
-def is_hdr(plan: RenderPlan, clip: Clip) -> bool:
-    """Return whether a clip's pictures are tone-mapped."""
-    video = plan.sources[clip.source].video
-    return video is not None and video.color.is_hdr
+def incoming_color(plan: RenderPlan, chunk: Chunk) -> ColorTags:
+    """Return the colours of the pictures that a chunk's graph is fed with."""
+    window = window_at(chunk.broll, 0)
+    source = plan.assets[window.asset] if window else plan.sources[chunk.clips[0].source]
+    return source.video.color if source.video else plan.canvas.color
+
+
+def _hdr_color(source: Source) -> ColorTags | None:
+    """Return the colours that a source's pictures are tone-mapped from; none where they are SDR."""
+    is_hdr = source.video is not None and source.video.color.is_hdr
+    return source.video.color if is_hdr and source.video else None
+
+
+def _tone_at(plan: RenderPlan, frame: int) -> ColorTags | None:
+    """Return the colours that a frame is tone-mapped from; none where it is SDR.
+
+    In a window that fades, asset and talk have the same.
+    """
+    window = window_at(plan.broll.windows, frame) if plan.broll else None
+    if window is not None:
+        return _hdr_color(plan.assets[window.asset])
+    number = bisect_right(plan.timeline.clip_starts(), frame) - 1
+    return _hdr_color(plan.sources[plan.timeline.clips[number].source])
 
 
 def _tone_borders(plan: RenderPlan) -> Iterator[int]:
-    """Yield where SDR and HDR footage meet: one chunk has one pixel format."""
-    clips, starts = plan.timeline.clips, plan.timeline.clip_starts()
-    for number in range(1, len(clips)):
-        if is_hdr(plan, clips[number]) != is_hdr(plan, clips[number - 1]):
-            yield starts[number]
+    """Yield where SDR and HDR pictures meet: one chunk has one pixel format."""
+    if not any(_hdr_color(source) for source in (*plan.sources, *plan.assets)):
+        return
+    windows = plan.broll.windows if plan.broll else ()
+    edges = {edge for window in windows for edge in (window.start_frame, window.end_frame)}
+    frames = sorted({*plan.timeline.clip_starts(), *edges} - {plan.timeline.frames})
+    tones = [_tone_at(plan, frame) for frame in frames]
+    for number in range(1, len(frames)):
+        if tones[number] != tones[number - 1]:
+            yield frames[number]
 
 
 def _split(plan: RenderPlan, marks: Sequence[Mark], start: int, end: int) -> list[int]:
@@ -123,8 +160,22 @@ def _chunk(plan: RenderPlan, start: int, end: int) -> Chunk:
         clips=clips,
         zoom=_zoom_between(plan.zoom, start, end) if plan.zoom else None,
         subtitles=_subtitles_between(plan, start, end),
-        is_tone_mapped=is_hdr(plan, clips[0]),
+        is_tone_mapped=_tone_at(plan, start) is not None,
+        broll=tuple(_broll_between(plan, start, end)),
     )
+
+
+def _broll_between(plan: RenderPlan, start: int, end: int) -> Iterator[BrollWindow]:
+    """Yield what of the b-roll touches a range, counted from its start.
+
+    HDR does not fade into SDR: the pictures of a chunk are mixed before they are tone-mapped.
+    """
+    for window in plan.broll.windows if plan.broll else ():
+        if window.start_frame < end and window.end_frame > start:
+            below = _clips_between(plan, window.start_frame, window.end_frame)
+            tones = {_hdr_color(plan.sources[clip.source]) for clip in below}
+            fades = tones == {_hdr_color(plan.assets[window.asset])}
+            yield within(window if fades else replace(window, fade_frames=0), start, end)
 
 
 def _clips_between(plan: RenderPlan, start: int, end: int) -> Iterator[Clip]:

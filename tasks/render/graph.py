@@ -98,22 +98,28 @@ def _drawn(chunk: Chunk, canvas: Canvas, source_color: ColorTags) -> Any:
         framerate=f"{canvas.rate.numerator}/{canvas.rate.denominator}",
     ).video
     stream = _tone_mapped(stream, source_color) if chunk.is_tone_mapped else stream
-    stream = _tagged(stream, canvas.color)
+    stream = _tagged(stream, canvas.color, forgets=chunk.is_tone_mapped)
     return _subtitled(stream, canvas) if chunk.subtitles is not None else stream
 
 
-def _tagged(stream: Any, color: ColorTags) -> Any:
-    return stream.filter("setparams", **_parameters(color)).filter("setsar", 1)
+def _tagged(stream: Any, color: ColorTags, *, forgets: bool) -> Any:
+    """Return a stream with the film's colour tags.
+
+    One that `forgets` loses those that the film does not have: tone mapping leaves some behind, and
+    chunks with other tags than their neighbours' do not join.
+    """
+    parameters = _parameters(color, is_whole=forgets)
+    return stream.filter("setparams", **parameters).filter("setsar", 1)
 
 
-def _parameters(color: ColorTags) -> dict[str, str]:
+def _parameters(color: ColorTags, *, is_whole: bool = False) -> dict[str, str]:
     named = {
         "range": color.range,
         "color_primaries": color.primaries,
         "color_trc": color.transfer,
         "colorspace": color.matrix,
     }
-    return {key: value for key, value in named.items() if value != "unknown"}
+    return {key: value for key, value in named.items() if is_whole or value != "unknown"}
 
 
 def _tone_mapped(stream: Any, color: ColorTags) -> Any:

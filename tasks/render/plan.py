@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from tasks.errors import BadSettings
+from tasks.layers.broll import BrollLayer
 from tasks.layers.subtitles import SubtitleLayer
 from tasks.layers.zoom import ZoomLayer
 from tasks.render.encoders import SPECS, check_container, moved, own_quality
@@ -68,6 +69,9 @@ class RenderPlan:
     encoding: Encoding
     min_chunk_frames: int
     max_chunk_frames: int
+    assets: tuple[Source, ...] = ()
+    """What the b-roll shows; found by digest as the sources are."""
+    broll: BrollLayer | None = None
 
 
 def output_rate(sources: Sequence[Source], settings: RenderSettings) -> Fraction:

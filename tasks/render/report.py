@@ -91,6 +91,21 @@ def kept_ranges(plan: RenderPlan) -> list[list[float | int]]:
     return out
 
 
+def broll_shown(plan: RenderPlan) -> list[dict[str, Any]]:
+    """Return each window of b-roll: which clip, from when to when on the timeline, in seconds."""
+    rate, out = plan.timeline.rate, []
+    for window in plan.broll.windows if plan.broll else ():
+        asset = plan.assets[window.asset]
+        times = {
+            "in_s": plan.timeline.grid.time_of(window.start_frame),
+            "out_s": plan.timeline.grid.time_of(window.end_frame),
+            "clip_in_s": asset.grid(rate).time_of(window.asset_in),
+        }
+        told = {name: round(float(time_s), 6) for name, time_s in times.items()}
+        out.append({"clip": asset.name, "digest": asset.digest, **told})
+    return out
+
+
 def report_document(plan: RenderPlan, outcome: Outcome) -> dict[str, Any]:
     """Return the report as JSON: what ``--json`` prints and the report file holds."""
     return {
@@ -111,6 +126,7 @@ def report_document(plan: RenderPlan, outcome: Outcome) -> dict[str, Any]:
             for source in plan.sources
         ],
         "kept": kept_ranges(plan),
+        "broll": broll_shown(plan),
         "cuts": [
             {
                 "id": cut.id,
@@ -177,6 +193,11 @@ def report_markdown(report: Mapping[str, Any]) -> str:
     if report["warnings"]:
         lines += ["", "## Warnings", "", *(f"- {_cell(text)}" for text in report["warnings"])]
     lines += _table("Checks", ("check", "ok", "expected", "got"), report["checks"])
+    broll = [
+        {"clip": shown["clip"], "from": clock(shown["in_s"]), "to": clock(shown["out_s"])}
+        for shown in report["broll"]
+    ]
+    lines += _table("B-roll", ("clip", "from", "to"), broll)
     lines += _table("Steps", ("step", "state", "seconds", "count"), report["steps"])
     cuts = [
         {**cut, "from": clock(cut["in_s"]), "to": clock(cut["out_s"])} for cut in report["cuts"]

@@ -23,6 +23,8 @@ FOOTAGE = {"file": "the footage changed", "footage": "the footage changed"}
 WHOLE = {
     "clips": "what is shown changed",
     "zoom": "zoom changed",
+    "broll": "b-roll changed",
+    "assets": "the b-roll's clips changed",
     "faces": "faces changed",
     "voice": "voice changed",
     "audio": "sound changed",
@@ -78,8 +80,7 @@ def differences(old: Fields, new: Fields, noted: Noted) -> tuple[Difference, ...
         text = f"finecut's {step} step is version {new['version']}, was {old['version']}"
         found.append(Difference("version", str(old["version"]), str(new["version"]), text))
     for name, before, after in _pairs(old["settings"], new["settings"]):
-        was, now = shown(name, before), shown(name, after)
-        found.append(Difference(name, was, now, f"{name} {was} → {now}"))
+        found.append(_setting(name, before, after))
     for name, before, after in _pairs(old["tools"], new["tools"]):
         was, now = _short(before), _short(after)
         found.append(Difference(f"tools.{name}", was, now, _tool_text(name, was, now)))
@@ -93,10 +94,16 @@ def settings_changed(old: Fields, new: Fields) -> tuple[Difference, ...]:
     out = []
     for group in dict.fromkeys([*new, *old]):
         for field, before, after in _pairs(old.get(group, {}), new.get(group, {})):
-            name = f"{group}.{field}"
-            was, now = shown(name, before), shown(name, after)
-            out.append(Difference(name, was, now, f"{name} {was} → {now}"))
+            out.append(_setting(f"{group}.{field}", before, after))
     return tuple(out)
+
+
+def _setting(name: str, before: Any, after: Any) -> Difference:
+    if isinstance(before, list) and isinstance(after, list):
+        count = _changed([repr(each) for each in before], [repr(each) for each in after])
+        return Difference(name, f"{len(before)}", f"{len(after)}", f"{name} changed ({count})")
+    was, now = shown(name, before), shown(name, after)
+    return Difference(name, was, now, f"{name} {was} → {now}")
 
 
 def _pairs(old: Fields, new: Fields) -> list[tuple[str, Any, Any]]:
@@ -170,6 +177,8 @@ def shown(name: str, value: Any) -> str:
         return value or "none"
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, list):
+        return f"{len(value) or 'none'}"
     unit = units().get(name, PLAIN)
     return f"{value / unit.worth:g}{unit.sign}" if isinstance(value, float) else f"{value}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from deployments.cli.config import described, load_settings, names
@@ -84,6 +86,51 @@ def test_a_missing_file_and_a_folder_are_told(tmp_path):
     for path in (tmp_path / "none.toml", tmp_path):
         with pytest.raises(BadInput, match="cannot read"):
             load_settings(path, [])
+
+
+CLIP = 'broll.clips=[{file="sea.mp4", at="2s", length="500ms", start=1}]'
+
+
+def test_clips_count_from_the_file_that_names_them(tmp_path, monkeypatch):
+    file = tmp_path / "below" / "settings.toml"
+    file.parent.mkdir()
+    file.write_text(
+        '[[broll.clips]]\nfile = "beach.mp4"\nat = "12.5s"\nlength = "3s"\n'
+        f'[[broll.clips]]\nfile = "{tmp_path}/a.mp4"\nat = "1min"\nlength = 1\n'
+    )
+    monkeypatch.chdir(tmp_path)
+
+    clips = load_settings(Path("below/settings.toml"), []).broll.clips
+
+    assert [clip.file for clip in clips] == [file.parent / "beach.mp4", tmp_path / "a.mp4"]
+    assert [(clip.at, clip.length, clip.start) for clip in clips] == [(12.5, 3, 0), (60, 1, 0)]
+    (clip,) = load_settings(file, [CLIP]).broll.clips
+    assert (clip.file, clip.at, clip.length, clip.start) == (tmp_path / "sea.mp4", 2, 0.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("pair", "says"),
+    [
+        ("broll.clips=[{file='a.mp4', at='-1s', length=1}]", "broll.clips.0.at"),
+        ("broll.clips=[{file='a.mp4', at=1, length=0}]", "broll.clips.0.length"),
+        ("broll.clips=[{at=1, length=1}]", "broll.clips.0.file"),
+        ("broll.clips=a.mp4", "broll.clips"),
+        ("broll.clips=[{file='a.mp4', at=1, length=1, loud=true}]", "broll.clips.0.loud"),
+        ("broll.fade=-1s", "broll.fade"),
+    ],
+)
+def test_a_wrong_clip_is_named(pair, says):
+    with pytest.raises(BadSettings) as caught:
+        load_settings(None, [pair])
+    assert says in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["broll = 3", "[broll]\nclips = 3", "[broll]\nclips = [3]"])
+def test_clips_of_another_shape_are_one_message(tmp_path, text):
+    file = tmp_path / "settings.toml"
+    file.write_text(text)
+    with pytest.raises(BadSettings, match="broll"):
+        load_settings(file, [])
 
 
 def test_the_help_names_every_setting():

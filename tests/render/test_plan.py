@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 
 from tasks.errors import BadSettings
+from tasks.layers.broll import BrollLayer, BrollWindow
 from tasks.render.plan import (
     RenderPlan,
     canvas_for,
@@ -109,7 +110,12 @@ def test_sound_has_two_channels_at_most_and_none_where_there_is_none() -> None:
 
 
 def test_a_plan_survives_being_written_down() -> None:
-    plan = render_plan([made_up_source(rate=Fraction(30000, 1001))], [Clip(0, 3, 99)])
+    plan = render_plan(
+        [made_up_source(rate=Fraction(30000, 1001))],
+        [Clip(0, 3, 99)],
+        assets=(made_up_source("cd" * 32),),
+        broll=BrollLayer((BrollWindow(10, 40, 0, 5, 6), BrollWindow(40, 60, 0, 80))),
+    )
 
     document = plan_document(plan)
 

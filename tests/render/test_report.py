@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.render.report import StepRecord, clock, report_markdown, step_lines
+from tasks.layers.broll import BrollLayer, BrollWindow
+from tasks.render.report import StepRecord, broll_shown, clock, report_markdown, step_lines
+from tasks.timeline.model import Clip
+from tests.builders import made_up_source, render_plan
 
 
 @pytest.mark.parametrize(
@@ -41,11 +44,26 @@ def test_hostile_names_cannot_break_the_tables() -> None:
     cut = {"id": "a", "source": 0, "in_s": 0.0, "out_s": 1.0, "reason": "a|b\nc", "detail": "<b>"}
     report = {
         "output": "x|[y](z).mp4", "summary": summary, "warnings": [], "checks": [], "steps": [],
-        "cuts": [cut],
+        "cuts": [cut], "broll": [{"clip": "b|ch.mp4", "in_s": 1.5, "out_s": 63.0}],
     }  # fmt: skip
 
     text = report_markdown(report)
 
     assert "a\\|b c" in text
+    assert "| b\\|ch.mp4 | 0:01.5 | 1:03.0 |" in text
     assert "&lt;b>" in text
     assert "\\[y]" in text
+
+
+def test_b_roll_is_listed_in_timeline_time() -> None:
+    plan = render_plan(
+        [made_up_source()],
+        [Clip(0, 100, 300)],
+        assets=(made_up_source("cd" * 32),),
+        broll=BrollLayer((BrollWindow(50, 125, 0, 25),)),
+    )
+
+    assert broll_shown(plan) == [
+        {"clip": "a.mp4", "digest": "cd" * 32, "in_s": 2.0, "out_s": 5.0, "clip_in_s": 1.0}
+    ]
+    assert broll_shown(render_plan([made_up_source()], [Clip(0, 0, 9)])) == []

@@ -44,6 +44,11 @@ SAID = {
         ("inputs", "timeline", "cut", "uncut", "timeline changed (1 clip)"),
         ("inputs", "file", "ab", "cd", "the footage changed"),
         ("inputs", "faces", "ab", "cd", "faces changed"),
+        ("inputs", "broll", None, {"windows": []}, "b-roll changed"),
+        ("inputs", "broll", {"windows": [1]}, {"windows": [2]}, "b-roll changed"),
+        ("inputs", "assets", {}, {"ab": {}}, "the b-roll's clips changed"),
+        ("settings", "broll.clips", [{"at": 1}], [{"at": 2}, {"at": 3}], "broll.clips changed (2)"),
+        ("settings", "broll.clips", None, [{"at": 2}], "broll.clips none → 1"),
         ("inputs", "subtitles", "a\nb\nc", "a\nx\ny", "subtitles changed (2 lines)"),
         (
             "inputs",
