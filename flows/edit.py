@@ -11,7 +11,7 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.analyze import analyze
-from flows.render import render_film, what_encodes
+from flows.render import Order, render_film, what_encodes
 from tasks.answer_edit import answer_edit, remember_edit
 from tasks.answers import EditRequest, run_request
 from tasks.build_timeline import build_timeline
@@ -19,6 +19,7 @@ from tasks.engine import done
 from tasks.find_footage import find_footage
 from tasks.plan_render import Decided, plan_render
 from tasks.render.checking import plan_from
+from tasks.render.excerpt import Excerpt
 from tasks.render.history import RunRequest
 from tasks.render.plan import settings_of
 from tasks.run import Held, Run
@@ -52,6 +53,7 @@ def edit(
     settings: EditSettings = EditSettings(),  # noqa: B008 - frozen, and Prefect's form shows it
     preview: bool = False,  # noqa: FBT001, FBT002 - a parameter of the form
     plan: Path | None = None,
+    excerpt: Excerpt | None = None,
 ) -> dict[str, Any]:
     """Edit one or several files that make up one talk, in order.
 
@@ -62,6 +64,7 @@ def edit(
         settings: all settings.
         preview: render small and fast.
         plan: where to write the plan by itself.
+        excerpt: render this stretch of the film alone.
 
     Returns:
         The report, as ``--json`` prints it.
@@ -71,34 +74,36 @@ def edit(
     run = Run({})
     with run.noted(run_request(run.store, videos, output, settings, preview=preview)):
         if output is None:
-            return _edited(run, videos, None, artifacts, settings, plan)
+            return _edited(run, videos, artifacts, settings, plan, None)
         asked = Held(EditRequest(tuple(videos), output, artifacts, settings))
-        report = done(answer_edit, run, asked).value
+        report = None if excerpt else done(answer_edit, run, asked).value
         if report is None:
-            report = _edited(run, videos, output, artifacts, settings, plan)
-            done(remember_edit, run, asked, Held(report))
+            order = Order(output, settings.render, what_encodes(run, settings.render), excerpt)
+            report = _edited(run, videos, artifacts, settings, plan, order)
+            if excerpt is None:
+                done(remember_edit, run, asked, Held(report))
         return report
 
 
 def _edited(
     run: Run,
     videos: list[Path],
-    output: Path | None,
     artifacts: Path | None,
     settings: EditSettings,
     plan: Path | None,
+    order: Order | None,
 ) -> dict[str, Any]:
     """Analyse, decide and render; return the report."""
-    why_not = what_encodes(run, settings.render)
+    why_not = order.why_not if order else what_encodes(run, settings.render)
     found = analyze(run, videos, settings)
     cut = done(build_timeline, run, Held(found.sources), Held(found.heard), settings).value
     words = tuple(heard.words if heard else () for heard in found.heard)
     decided = Decided(found.sources, cut.timeline, cut.cuts, words, found.faces, found.assets)
     planned = done(plan_render, run, Held(decided), settings, plan, why_not).value
     rendered = NOTHING_RENDERED
-    if output:
-        planned, rendered = render_film(run, planned, output, settings.render, why_not)
-    beside = Beside(output, artifacts, found.transcripts)
+    if order:
+        planned, rendered = render_film(run, planned, order)
+    beside = Beside(order.output if order else None, artifacts, found.transcripts)
     return done(write_report, run, Held(planned), Held(beside), Held(rendered)).value
 
 
@@ -115,6 +120,8 @@ def render_document(
     artifacts: Path | None = None,
     where: Where = Where.LOCAL,
     pool: str = DEFAULT_POOL,
+    full_check: bool = False,  # noqa: FBT001, FBT002 - a parameter of the form
+    excerpt: Excerpt | None = None,
 ) -> dict[str, Any]:
     """Render a plan that was written before.
 
@@ -125,13 +132,17 @@ def render_document(
         artifacts: folder for the report; none: write none.
         where: who renders.
         pool: the work pool, where that renders.
+        full_check: decode the film to its end.
+        excerpt: render this stretch of the film alone.
     """
     run = Run({})
-    planned, by = plan_from(document), RenderSettings(where=where, pool=pool)
+    planned = plan_from(document)
+    by = RenderSettings(where=where, pool=pool, full_check=full_check)
     sources = tuple((source.name, source.digest) for source in planned.sources)
     with run.noted(RunRequest(sources, str(output), {})):
         why_not = what_encodes(run, by)
         done(find_footage, run, Held(planned), roots, output)
-        planned, rendered = render_film(run, planned, output, by, why_not)
+        order = Order(output, by, why_not, excerpt)
+        planned, rendered = render_film(run, planned, order)
         beside = Beside(output, artifacts, ())
         return done(write_report, run, Held(planned), Held(beside), Held(rendered)).value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.caching import result_of
@@ -11,8 +13,9 @@ from tasks.dealing import Dealing
 from tasks.engine import begin, done
 from tasks.errors import EncoderFailed
 from tasks.join_film import join_film
-from tasks.render.chunks import chunks
+from tasks.render.chunks import Chunk, chunks
 from tasks.render.encoders import Unproven
+from tasks.render.excerpt import Excerpt, chosen, moved_to_start, plan_of
 from tasks.render.plan import RenderPlan
 from tasks.render_chunk import Drawing, render_chunk
 from tasks.render_sound import render_sound
@@ -31,25 +34,40 @@ def what_encodes(run: Run, settings: RenderSettings) -> Unproven:
     return unproven
 
 
-def render_film(
-    run: Run, plan: RenderPlan, output: Path, settings: RenderSettings, why_not: Unproven
-) -> tuple[RenderPlan, Rendered]:
-    """Render a plan into a file; return it as it was rendered: another encoder may stand in.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked of a render besides the plan."""
 
-    `why_not` says of each encoder why it does not work where the film is rendered.
+    output: Path
+    settings: RenderSettings
+    """Where it is rendered, and how it is checked."""
+    why_not: Unproven
+    """Says of each encoder why it does not work where the film is rendered."""
+    excerpt: Excerpt | None = None
+    """None: the whole film."""
+
+
+def render_film(run: Run, plan: RenderPlan, order: Order) -> tuple[RenderPlan, Rendered]:
+    """Render a plan into a file; return it as it was rendered.
+
+    Another encoder may stand in, and an excerpt has a plan of its own.
     """
-    plan = settled(run, plan, output, why_not)
+    plan = settled(run, plan, order.output, order.why_not)
     try:
-        return plan, render(run, plan, output, settings)
+        return render(run, plan, order)
     except EncoderFailed as error:
-        plan = fallen_back(run, plan, output, error, why_not)
-        return plan, render(run, plan, output, settings)
+        plan = fallen_back(run, plan, order.output, error, order.why_not)
+        return render(run, plan, order)
 
 
-def render(run: Run, plan: RenderPlan, output: Path, settings: RenderSettings) -> Rendered:
-    """Render a plan into a file; `settings` say where."""
-    held, parts = Held(plan), chunks(plan)
-    run.frames_total = plan.timeline.frames
+def render(run: Run, plan: RenderPlan, order: Order) -> tuple[RenderPlan, Rendered]:
+    """Render a plan into a file."""
+    settings, parts, shown = order.settings, chunks(plan), plan
+    if order.excerpt is not None:
+        parts = chosen(plan, parts, order.excerpt)
+        shown = plan_of(plan, parts)
+    run.frames_total = shown.timeline.frames
+    held = Held(shown)
     sounding = begin(render_sound, run, held) if plan.sound else None
     dealt = 0
     if settings.where is Where.POOL:
@@ -58,6 +76,8 @@ def render(run: Run, plan: RenderPlan, output: Path, settings: RenderSettings) -
     drawing = [begin(render_chunk, run, Held(Drawing(plan, part))) for part in parts]
     files = [result_of(run, drawn.result()) for drawn in drawing]
     sound = result_of(run, sounding.result()) if sounding else None
-    checks = done(join_film, run, held, Held(parts), files, sound, output, settings.full_check)
+    held_parts = Held[Sequence[Chunk]](moved_to_start(parts))
+    is_full = settings.full_check
+    checks = done(join_film, run, held, held_parts, files, sound, order.output, is_full)
     rendered = sum(r.step == "chunk" and r.state == "miss" for r in run.records)
-    return Rendered(checks, len(parts), dealt + rendered)
+    return shown, Rendered(checks, len(parts), dealt + rendered)

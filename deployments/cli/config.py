@@ -49,6 +49,10 @@ def _with_paths_from(settings: EditSettings, folder: Path) -> EditSettings:
     return settings.model_copy(update={"broll": broll})
 
 
+BESIDE_A_PLAN = (*sorted(NO_RESULT), "render.full_check")
+"""Settings that no plan holds: where it is rendered, and how the film is checked."""
+
+
 def without_result(pairs: Sequence[str]) -> Sequence[str]:
     """Return the pairs, if they set nothing that a plan has settled.
 
@@ -57,10 +61,10 @@ def without_result(pairs: Sequence[str]) -> Sequence[str]:
     """
     for pair in pairs:
         name = pair.partition("=")[0].strip()
-        if name not in NO_RESULT:
+        if name not in BESIDE_A_PLAN:
             raise BadSettings(
                 f"{name} is settled in the plan",
-                f"make another plan with it; here only {', '.join(sorted(NO_RESULT))} can be set",
+                f"make another plan with it; here only {', '.join(BESIDE_A_PLAN)} can be set",
             )
     return pairs
 

@@ -44,7 +44,11 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", help="One setting: zoom.max=1.3. May be repeated.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-IsPreview = Annotated[bool, typer.Option("--preview", help="Small and fast.")]
+IsPreview = Annotated[bool, typer.Option("--preview", help="The whole film, small and fast.")]
+From = Annotated[
+    str | None, typer.Option("--from", help="Only from here on: 90s, 1:30 (of the finished film).")
+]
+To = Annotated[str | None, typer.Option("--to", help="Only up to here, in final quality.")]
 IsDry = Annotated[bool, typer.Option("--dry-run", help="Show what would be cut; render nothing.")]
 IsQuiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 IsVerbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
@@ -57,6 +61,8 @@ def edit(  # noqa: PLR0917 - Typer makes options of them
     config_file: Config = None,
     set_: Set = None,
     preview: IsPreview = False,
+    start: From = None,
+    end: To = None,
     dry_run: IsDry = False,
     as_json: AsJson = False,
     quiet: IsQuiet = False,
@@ -66,17 +72,20 @@ def edit(  # noqa: PLR0917 - Typer makes options of them
     with told_plainly(as_json=as_json, verbose=verbose):
         settings = config.load_settings(config_file, set_ or [])
         footage = paths.existing(videos)
-        target = None if dry_run else paths.output_for(footage, output)
-        folder = paths.artifacts_for(target) if target else None
+        excerpt = paths.excerpt_from(start, end)
+        kind = "excerpt" if excerpt else "preview" if preview else ""
+        target = None if dry_run else paths.output_for(footage, output, kind)
+        folder = paths.artifacts_for(target) if target and not kind else None
         values = {
             "videos": footage,
             "output": target,
             "artifacts": folder,
             "settings": settings,
             "preview": preview,
+            "excerpt": excerpt,
         }
         report = None
-        if target is not None and not environment.has_server():
+        if target is not None and excerpt is None and not environment.has_server():
             report = _answered(values)
         if report is None:
             report = _run("edit", values, as_json=as_json, quiet=quiet, verbose=verbose)
@@ -115,24 +124,29 @@ def render(  # noqa: PLR0917 - Typer makes options of them
         typer.Option("--footage", help="Where footage lies now: a file or a folder to search."),
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="render.where=pool or render.pool=NAME.")
+        list[str] | None,
+        typer.Option("--set", help="render.where=pool, render.pool=NAME, render.full_check=true."),
     ] = None,
+    start: From = None,
+    end: To = None,
     as_json: AsJson = False,
     quiet: IsQuiet = False,
     verbose: IsVerbose = False,
 ) -> None:
     """Render a plan."""
     with told_plainly(as_json=as_json, verbose=verbose):
-        target = paths.output_for([plan_file], output)
+        target, excerpt = paths.output_for([plan_file], output), paths.excerpt_from(start, end)
         document = _read_plan(plan_file)
         by = config.load_settings(None, config.without_result(set_ or [])).render
         values = {
             "document": document,
             "roots": [path.absolute() for path in footage or []] + [plan_file.absolute().parent],
             "output": target,
-            "artifacts": paths.artifacts_for(target),
+            "artifacts": None if excerpt else paths.artifacts_for(target),
             "where": by.where,
             "pool": by.pool,
+            "full_check": by.full_check,
+            "excerpt": excerpt,
         }
         report = _run("render_document", values, as_json=as_json, quiet=quiet, verbose=verbose)
         _show(report, as_json=as_json, is_dry=False)

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.errors import BadInput
+from tasks.errors import BadInput, BadSettings
 from tasks.media.files import check_no_footage, check_writable
 from tasks.media.join import MUXERS
+from tasks.render.excerpt import Excerpt
 
 MARK = ".finecut"
 
 
-def output_for(videos: Sequence[Path], asked: Path | None) -> Path:
+def output_for(videos: Sequence[Path], asked: Path | None, kind: str = "") -> Path:
     """Return where the film goes: ``talk.finecut.mp4`` beside ``talk.mov`` unless asked otherwise.
+
+    Args:
+        videos: the footage.
+        asked: what the user named.
+        kind: ``preview`` or ``excerpt``, which never take the place of the film.
 
     Raises:
         BadInput: it would overwrite footage, its suffix is no container, or its folder cannot be
             written to.
     """
-    output = asked or videos[0].with_name(f"{videos[0].stem}{MARK}.mp4")
+    name = f"{videos[0].stem}{MARK}{'.' if kind else ''}{kind}.mp4"
+    output = asked or videos[0].with_name(name)
     if output.suffix.lower() not in MUXERS:
         raise BadInput(
             f"the output {output} does not end in {', '.join(MUXERS)}",
@@ -57,6 +65,32 @@ def artifacts_for(output: Path) -> Path:
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{folder} is in the way", "move it, or choose another name with -o")
     return folder
+
+
+def excerpt_from(start: str | None, end: str | None) -> Excerpt | None:
+    """Return the stretch of the film that two times of the command line say; none: all of it.
+
+    Raises:
+        BadSettings: one is no time.
+    """
+    if start is None and end is None:
+        return None
+    return Excerpt(
+        seconds_from(start, "--from") if start else 0.0, seconds_from(end, "--to") if end else None
+    )
+
+
+def seconds_from(text: str, option: str) -> float:
+    """Return the seconds that ``90``, ``90s``, ``1:30`` or ``1:02:03.5`` says.
+
+    Raises:
+        BadSettings: it is no time; says so of the option.
+    """
+    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)s?", text.strip())
+    if match is None:
+        raise BadSettings(f"{option} {text!r} is no time", "write 90s, 1:30 or 1:02:03.5")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def existing(videos: Sequence[Path]) -> list[Path]:
