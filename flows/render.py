@@ -9,10 +9,10 @@ from pathlib import Path
 from tasks.caching import result_of
 from tasks.choose_encoder import fallen_back, settled, unproven
 from tasks.deal_chunks import deal_chunks, find_workers
-from tasks.dealing import Dealing
 from tasks.engine import begin, done
 from tasks.errors import EncoderFailed
 from tasks.join_film import join_film
+from tasks.render.batches import Dealing
 from tasks.render.chunks import Chunk, chunks
 from tasks.render.encoders import Unproven
 from tasks.render.excerpt import Excerpt, chosen, moved_to_start, plan_of

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prefect import task
-
-from tasks.caching import NEVER_STORED, computed
+from tasks.caching import computed
 from tasks.detect_silence import Heard
+from tasks.engine import step
 from tasks.keys import timeline_key
 from tasks.render.plan import output_rate
 from tasks.run import Held, Run
@@ -38,7 +37,7 @@ def edit_of(
     return Edit(timeline, cuts)
 
 
-@task(name="timeline", **NEVER_STORED)
+@step("timeline")
 def build_timeline(
     run: Run,
     held_sources: Held[Sequence[Source]],

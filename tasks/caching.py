@@ -1,12 +1,8 @@
-"""Steps as Prefect tasks: Prefect decides by the key whether a step runs, the store keeps results.
+"""Steps whose results are kept: what the store holds whole is a hit, and is not made again.
 
-A stored step is a task with a cache policy (`ByKey`) that hands on the key made in `tasks.keys`.
-Prefect asks for it before the step's own code: a result that the store holds whole, and that the
-step can load, is a hit, and the task ends as ``Cached``. On a miss the step computes under a lease,
-so that two runs that need the same result compute it once. Prefect is given nothing to keep but the
-key: results live in finecut's store alone, as JSON and files, never pickled.
-
-What Prefect only logs is an error here: a result that cannot be stored fails its step.
+A kept step hands on the key made in `tasks.keys`. A result that the store holds whole, and that the
+step can load, is a hit. On a miss the step computes under a lease, so that two runs that need the
+same result compute it once. A result that cannot be stored fails its step.
 """
 
 from __future__ import annotations
@@ -16,15 +12,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from prefect import Task, task
-from prefect.cache_policies import NO_CACHE, CachePolicy
-from prefect.context import TaskRunContext
-from prefect.filesystems import WritableFileSystem
-from prefect.results import ResultRecord, ResultRecordMetadata  # type: ignore[attr-defined]
-from prefect.serializers import JSONSerializer
-
+from tasks.engine import Step
 from tasks.errors import Missing
 from tasks.keys import Key
 from tasks.media.records import Entry
@@ -33,9 +23,6 @@ from tasks.run import Held, Run
 
 G = TypeVar("G")
 T = TypeVar("T")
-
-NEVER_STORED: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
-"""Options of the ``@task`` of a step that is never stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,88 +53,21 @@ class Stored(Generic[G, T]):
     """Called when the result was there already."""
 
 
-@dataclass
-class ByKey(CachePolicy):
-    """The policy of every stored step: hands on the key that `tasks.keys` makes of what it gets."""
-
-    step: Stored[Any, Any] | None = None
-
-    def compute_key(
-        self,
-        task_ctx: TaskRunContext,  # noqa: ARG002 - as Prefect calls it
-        inputs: dict[str, Any],
-        flow_parameters: dict[str, Any],  # noqa: ARG002
-        **kwargs: Any,  # noqa: ARG002
-    ) -> str | None:
-        """Return the digest of the key, having looked for the result in the run's store."""
-        assert self.step is not None
-        run, given = inputs["run"], inputs["held"]
-        given.key = self.step.key(run, given.value)
-        look_up(run, self.step, given)
-        return str(given.key.digest)
-
-
-class RunsResults(WritableFileSystem):
-    """Where Prefect looks for a result: among those that the run found in finecut's store."""
-
-    _block_type_name: ClassVar[str] = "finecut results"
-    _block_type_slug: ClassVar[str] = "finecut-results"
-
-    def _resolve_path(self, path: str) -> Path:
-        return Path(path)
-
-    def read_path(  # type: ignore[override] # Prefect takes either kind
-        self, path: str, **_: Any
-    ) -> bytes:
-        """Return the record of a result that the present run holds.
-
-        Raises:
-            KeyError: it holds none, which Prefect takes for a miss.
-        """
-        context = TaskRunContext.get()
-        key = Path(path).name
-        if context is None or key not in context.parameters["run"].results:
-            raise KeyError(key)
-        return _reference(key).serialize()
-
-    async def aread_path(self, path: str) -> bytes:
-        return self.read_path(path)
-
-    def write_path(  # type: ignore[override]
-        self, path: str, content: bytes, **_: Any
-    ) -> None:
-        """Keep nothing: the step itself has stored its result, or failed."""
-
-    async def awrite_path(self, path: str, content: bytes) -> None:
-        self.write_path(path, content)
-
-
-def _reference(key: str) -> ResultRecord[dict[str, str]]:
-    serializer = JSONSerializer()
-    metadata = ResultRecordMetadata(storage_key=key, serializer=serializer)
-    return ResultRecord(result={"key": key}, metadata=metadata)
-
-
-def stored(step: Stored[G, T]) -> Task[[Run, Held[G]], dict[str, str]]:
-    """Return a stored step as a Prefect task; `result_of` gives what it came to."""
+def stored(kept: Stored[G, T]) -> Step[[Run, Held[G]], dict[str, str]]:
+    """Return a step whose results are kept; `result_of` gives what it came to."""
 
     def run_step(run: Run, held: Held[G]) -> dict[str, str]:
-        held.key = held.key or step.key(run, held.value)
-        remembered(run, step, held)
+        held.key = held.key or kept.key(run, held.value)
+        remembered(run, kept, held)
         return {"key": held.key.digest}
 
-    run_step.__doc__ = step.compute.__doc__
-    made = task(
-        name=step.name,
-        cache_policy=ByKey(step=step),
-        persist_result=True,
-        cache_result_in_memory=False,
-        result_serializer=JSONSerializer(),
-    )(run_step)
-    # Set here because the decorator takes none but blocks that were saved on a server, and a run
-    # may have no server.
-    made.result_storage = RunsResults()
-    return made
+    def look_up_key(run: Run, held: Held[G]) -> str:
+        held.key = kept.key(run, held.value)
+        look_up(run, kept, held)
+        return held.key.digest
+
+    run_step.__doc__ = kept.compute.__doc__
+    return Step(kept.name, run_step, look_up_key)
 
 
 def look_up(run: Run, step: Stored[G, T], held: Held[G]) -> bool:

@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -21,9 +20,17 @@ import httpx
 from tasks.errors import EncoderFailed, Interrupted, Missing, ToolFailed
 from tasks.keys import Key, chunk_key, footage_key, plan_key, told_fields
 from tasks.pool import LOCALLY, Pool, is_outage, own_flow_run
-from tasks.render.batches import Batch, Patience, Seen, Verdict, deal, floor_frames, verdict
-from tasks.render.chunks import Chunk, files_of
-from tasks.render.plan import RenderPlan
+from tasks.render.batches import (
+    Batch,
+    Dealing,
+    Patience,
+    Seen,
+    Verdict,
+    deal,
+    floor_frames,
+    verdict,
+)
+from tasks.render.chunks import files_of
 from tasks.render.report import plan_document
 from tasks.run import Run
 from tasks.serving import BEATS, ENCODER_FAILED, NO_FOOTAGE, NO_PLAN, REFUSED
@@ -46,15 +53,6 @@ SHARE_HINT = (
     "set FINECUT_SHARED_CACHE to the same place (a network folder, a bucket) on this machine and "
     f"on every worker, or {LOCALLY}"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Dealing:
-    """A plan, its chunks, and the pool that is to render them."""
-
-    plan: RenderPlan
-    parts: tuple[Chunk, ...]
-    pool: str
 
 
 class Dealer:

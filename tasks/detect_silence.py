@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prefect import task
-
 from tasks.analysis.loudness import STEP_S
 from tasks.analysis.silence import SilenceMap, find_silence
 from tasks.analysis.transcript import Transcript, Word
 from tasks.analysis.words import words_against_energy
-from tasks.caching import NEVER_STORED, computed
+from tasks.caching import computed
+from tasks.engine import step
 from tasks.extract_audio import AnalysisAudio
 from tasks.keys import silence_key, words_document
 from tasks.run import Held, Run
@@ -51,7 +50,7 @@ def heard(given: Hearing) -> Heard:
     return Heard(words, find_silence(level_db, STEP_S, asked, words, duration_s, settings))
 
 
-@task(name="silence", **NEVER_STORED)
+@step("silence")
 def detect_silence(run: Run, held: Held[Hearing]) -> Held[Heard]:
     """Return the words and the silences of one source; cheap, so never stored."""
     given = held.value

@@ -2,8 +2,9 @@
 
 A run that shows in no Prefect server gains nothing from one: its results, its retries and its
 report come from the store. Prefect's embedded server would cost it some ten seconds and as much
-work as several chunks. So the command line runs the same flows and the same steps without it
-unless a server is set; what a step is and what it depends on is the same either way.
+work as several chunks, and Prefect alone more than a second to load. So the command line runs the
+same steps in the same order without it unless a server is set; what a step is and what it depends
+on is the same either way.
 """
 
 from __future__ import annotations
@@ -12,17 +13,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
-from typing import Any, ParamSpec, Protocol, TypeVar
-
-from prefect import Flow, Task
-from prefect.artifacts import create_markdown_artifact
-from prefect.client.schemas.objects import State
-from prefect.concurrency.sync import concurrency
-from prefect.context import FlowRunContext, TaskRunContext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from tasks.media.hardware import limit_name
 from tasks.render.encoders import SPECS
 from tasks.settings import Encoder
+
+if TYPE_CHECKING:
+    from prefect import Task
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,6 +34,33 @@ LEASE_S = 60.0
 _threads: ContextVar[ThreadPoolExecutor | None] = ContextVar("finecut_threads", default=None)
 
 
+@dataclass(eq=False)
+class Step(Generic[P, T]):
+    """A step of a run: a plain function, and the Prefect task that carries it out in a flow."""
+
+    name: str
+    fn: Callable[P, T]
+    look_up: Callable[..., str] | None = None
+    """Of a step whose results are kept: takes its result from the store into the run, and returns
+    the key; called with the step's own arguments. None: it is never kept."""
+    is_cached: Callable[[T], bool] = lambda _: False
+    """Whether what a step returns was there before, although Prefect did not find it."""
+
+    @cached_property
+    def task(self) -> Task[P, T]:
+        """Return the step as a task; Prefect is loaded only here."""
+        from tasks.under_prefect import task_of
+
+        return task_of(self)
+
+
+def step(
+    name: str, *, is_cached: Callable[[Any], bool] = lambda _: False
+) -> Callable[[Callable[P, T]], Step[P, T]]:
+    """Return what makes a step of a function whose results are not kept."""
+    return lambda fn: Step(name, fn, is_cached=is_cached)
+
+
 class Begun(Protocol[T_co]):
     """A step that was begun."""
 
@@ -42,37 +69,31 @@ class Begun(Protocol[T_co]):
         ...
 
 
-def begin(step: Task[P, T], *args: P.args, **kwargs: P.kwargs) -> Begun[T]:
+def begin(what: Step[P, T], *args: P.args, **kwargs: P.kwargs) -> Begun[T]:
     """Begin a step beside those that run already."""
     threads = _threads.get()
     if threads is None:
-        return step.submit(*args, **kwargs)
+        return what.task.submit(*args, **kwargs)
     context = copy_context()
-    return threads.submit(lambda: context.run(_plain, step.fn, *args, **kwargs))
+    return threads.submit(lambda: context.run(what.fn, *args, **kwargs))
 
 
-def done(step: Task[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def done(what: Step[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what a step comes to."""
-    return begin(step, *args, **kwargs).result()
+    return begin(what, *args, **kwargs).result()
 
 
-def _plain(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Return what a step returns; what it dresses up as a state for Prefect is undressed."""
-    value = work(*args, **kwargs)
-    return value.data if isinstance(value, State) else value
-
-
-def without_prefect(flow: Flow[P, T], workers: int, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return what a flow returns, carried out on threads of this process.
+def without_prefect(work: Callable[P, T], workers: int, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what a function returns whose steps are carried out on threads of this process.
 
     Args:
-        flow: the flow.
+        work: the function.
         workers: steps that run at once.
-        args: positional arguments of the flow.
+        args: its positional arguments.
         kwargs: its named arguments.
     """
     with _on_threads(workers):
-        return flow.fn(*args, **kwargs)
+        return work(*args, **kwargs)
 
 
 @contextmanager
@@ -90,6 +111,8 @@ def _on_threads(workers: int) -> Iterator[None]:
 def publish(markdown: str) -> None:
     """Show a run's report in Prefect, where it runs there."""
     if _threads.get() is None:
+        from prefect.artifacts import create_markdown_artifact
+
         create_markdown_artifact(markdown, key="finecut-report", description="What the edit did")
 
 
@@ -102,7 +125,11 @@ def encoder_session(encoder: str) -> AbstractContextManager[None]:
     Args:
         encoder: FFmpeg's name of it; one in software has as many sessions as are asked for.
     """
-    is_in_prefect = FlowRunContext.get() is not None or TaskRunContext.get() is not None
-    if SPECS[Encoder(encoder)].is_software or not is_in_prefect:
+    if SPECS[Encoder(encoder)].is_software or _threads.get() is not None:
+        return nullcontext()
+    from prefect.concurrency.sync import concurrency
+    from prefect.context import FlowRunContext, TaskRunContext
+
+    if FlowRunContext.get() is None and TaskRunContext.get() is None:
         return nullcontext()
     return concurrency(limit_name(encoder), lease_duration=LEASE_S)

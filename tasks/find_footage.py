@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from prefect import task
-
-from tasks.caching import NEVER_STORED
+from tasks.engine import step
 from tasks.errors import BadInput
 from tasks.media.files import check_no_footage
 from tasks.render.plan import RenderPlan
@@ -55,7 +53,7 @@ def locate(run: Run, plan: RenderPlan, roots: Sequence[Path]) -> None:
         )
 
 
-@task(name="footage", **NEVER_STORED)
+@step("footage")
 def find_footage(
     run: Run, held_plan: Held[RenderPlan], roots: Sequence[Path], output: Path
 ) -> None:

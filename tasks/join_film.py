@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from prefect import task
-
-from tasks.caching import NEVER_STORED, computed
+from tasks.caching import computed
+from tasks.engine import step
 from tasks.errors import VerificationFailed
 from tasks.media.files import check_no_footage, written_whole
 from tasks.media.join import join
@@ -67,7 +66,7 @@ def joined(  # noqa: PLR0913 - a film is put together of all of it
     return checks
 
 
-@task(name="join", **NEVER_STORED)
+@step("join")
 def join_film(  # noqa: PLR0913, PLR0917 - the same, handed on by position
     run: Run,
     held_plan: Held[RenderPlan],

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect import task
-
 from tasks.analysis.faces import FaceTrack
 from tasks.analysis.transcript import Transcript
-from tasks.caching import NEVER_STORED
 from tasks.detect_silence import Heard
+from tasks.engine import step
 from tasks.render.history import film_document
 from tasks.run import Held, Run
 from tasks.timeline.model import Source
 
 
-@task(name="films", **NEVER_STORED)
+@step("films")
 def note_films(
     run: Run,
     held_sources: Held[Sequence[Source]],

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from prefect import task
-
 from tasks.analysis.faces import FaceTrack
 from tasks.analysis.transcript import Word
-from tasks.caching import NEVER_STORED, computed, off
+from tasks.caching import computed, off
 from tasks.choose_encoder import encoder_for, unproven
+from tasks.engine import step
 from tasks.keys import subtitles_key, words_document, zoom_key
 from tasks.layers.placing import timeline_words
 from tasks.layers.subtitles import SubtitleLayer, subtitle_layer
@@ -76,7 +75,7 @@ def _subtitles(
     return computed(run, "subtitles", make, key)
 
 
-@task(name="plan", **NEVER_STORED)
+@step("plan")
 def plan_render(
     run: Run,
     held: Held[Decided],

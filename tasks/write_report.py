@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect import task
-
 from tasks.analysis.transcript import Transcript
-from tasks.caching import NEVER_STORED
-from tasks.engine import publish
+from tasks.engine import publish, step
 from tasks.media.files import write_text
 from tasks.media.usage import cpu_s
 from tasks.render.chunks import chunks, incoming_color
@@ -87,7 +84,7 @@ def graphs(plan: RenderPlan) -> list[list[str]]:
     return out
 
 
-@task(name="report", **NEVER_STORED)
+@step("report")
 def write_report(
     run: Run, held_plan: Held[RenderPlan], held_beside: Held[Beside], held_rendered: Held[Rendered]
 ) -> Held[dict[str, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deployments.cli.paths import seconds_from
-from flows.edit import render_document
+from flows.film import render_document
 from tasks.engine import without_prefect
 from tasks.errors import BadSettings
 from tasks.media.store import ProcessingCache

@@ -186,16 +186,24 @@ def _run(
     """Run a flow with its parameters, under Prefect where a server is set."""
     environment.prepare(verbose=verbose)
     with view(quiet=quiet or as_json or verbose) as listener:
-        import flows.edit
-        from tasks.engine import without_prefect
         from tasks.run import listening, stop_all
 
-        flow = getattr(flows.edit, flow_name)
-        run: Callable[..., dict[str, Any]] = flow
-        if not environment.has_server():
-            run = partial(without_prefect, flow, flows.edit.WORKERS)
+        run = _carried_out(flow_name)
         with stoppable(stop_all, as_json=as_json), listening(listener):
             return apart(lambda: run(**values))
+
+
+def _carried_out(flow_name: str) -> Callable[..., dict[str, Any]]:
+    """Return a flow as it is run here: by Prefect where a server is set, else without it."""
+    if environment.has_server():
+        import flows.edit
+
+        flow: Callable[..., dict[str, Any]] = getattr(flows.edit, flow_name)
+        return flow
+    from flows import film
+    from tasks.engine import without_prefect
+
+    return partial(without_prefect, getattr(film, flow_name), film.WORKERS)
 
 
 def _read_plan(path: Path) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tasks.render.chunks import Chunk
+from tasks.render.plan import RenderPlan
 from tasks.timeline.model import Canvas
 
 SHARE = 2
@@ -137,3 +139,12 @@ def verdict(state: str, quiet_s: float, patience: Patience) -> Verdict:
     if state in ("RUNNING", "CANCELLING"):
         return Verdict.LOST if quiet_s > patience.still_s else Verdict.WAITS
     return Verdict.WAITS
+
+
+@dataclass(frozen=True, slots=True)
+class Dealing:
+    """A plan, its chunks, and the pool that is to render them."""
+
+    plan: RenderPlan
+    parts: tuple[Chunk, ...]
+    pool: str
