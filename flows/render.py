@@ -80,4 +80,5 @@ def render(run: Run, plan: RenderPlan, order: Order) -> tuple[RenderPlan, Render
     is_full = settings.full_check
     checks = done(join_film, run, held, held_parts, files, sound, order.output, is_full)
     rendered = sum(r.step == "chunk" and r.state == "miss" for r in run.records)
-    return shown, Rendered(checks, len(parts), dealt + rendered)
+    start_s = float(parts[0].start_frame / plan.timeline.rate) if order.excerpt else None
+    return shown, Rendered(checks, len(parts), dealt + rendered, start_s)

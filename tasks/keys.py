@@ -109,9 +109,10 @@ STEPS = {
     ),
     "broll": Step(Tier.DYNAMIC, 1, ("timeline", "assets"), ("broll.clips", "broll.fade")),
     "sound": Step(Tier.CONDITIONAL, 1, ("clips", "streams", "rate", "sound")),
+    # 2: where a source's time starts is a part of which picture is shown
     "chunk": Step(
         Tier.CONDITIONAL,
-        1,
+        2,
         ("clips", "videos", "canvas", "zoom", "subtitles", "fonts", "encoding"),
         optional=("broll",),
     ),
@@ -404,7 +405,7 @@ def chunk_key(plan: RenderPlan, chunk: Chunk) -> Key:
         "chunk",
         inputs={
             "clips": clips,
-            "videos": {source.digest: to_document(source.video) for source in sources},
+            "videos": {source.digest: _pictures_of(source) for source in sources},
             "canvas": to_document(plan.canvas),
             "zoom": to_document(chunk.zoom) if chunk.zoom else None,
             "subtitles": chunk.subtitles,
@@ -417,13 +418,18 @@ def chunk_key(plan: RenderPlan, chunk: Chunk) -> Key:
     )
 
 
+def _pictures_of(source: Source) -> list[Any]:
+    """Return what decides which picture of a file a frame shows."""
+    return [to_document(source.video), str(source.zero_s)]
+
+
 def _broll_input(plan: RenderPlan, chunk: Chunk, assets: Sequence[Source]) -> dict[str, Any]:
     """Return what of the b-roll a chunk shows; a chunk without any has no such input."""
     windows = [
         [plan.assets[w.asset].digest, w.start_frame, w.end_frame, w.asset_in, w.fade_frames]
         for w in chunk.broll
     ]
-    videos = {asset.digest: to_document(asset.video) for asset in assets}
+    videos = {asset.digest: _pictures_of(asset) for asset in assets}
     return {"windows": windows, "videos": videos}
 
 

@@ -23,6 +23,7 @@ from tasks.render.plan import RenderPlan, canvas_for, encoding_for, sound_for
 from tasks.render.report import plan_document, pretty
 from tasks.run import Held, Run
 from tasks.settings import EditSettings
+from tasks.timeline.marks import long_cuts
 from tasks.timeline.model import Canvas, Cut, Source, Timeline
 
 
@@ -67,6 +68,7 @@ def _subtitles(
         height_px=canvas.height_px,
         measure=measurer(settings.subtitles.font),
         timeline_frames=decided.timeline.frames,
+        jumps=sorted(long_cuts(decided.timeline)),
     )
     key = subtitles_key(
         decided.sources, decided.timeline, decided.words, canvas, settings.subtitles

@@ -148,7 +148,10 @@ class ZoomSettings(Settings):
     enabled: bool = Field(True, description="Zoom at all.")
     max: float = Field(1.15, ge=1.0, le=3.0, description="Factor at the middle of a cycle.")
     period: Seconds = Field(
-        6.0, ge=1, le=120, description="Length asked for of one cycle, in seconds."
+        6.0,
+        ge=1,
+        le=120,
+        description="Length asked for of one cycle, in seconds; an edit redraws a cycle or two.",
     )
     face_weight: Share = Field(
         0.2,
@@ -296,7 +299,7 @@ class RenderSettings(Settings):
         3.0, ge=0.5, le=600, description="A chunk is at least this long, in seconds."
     )
     max_chunk: Seconds = Field(
-        7.5, ge=1, le=3600, description="A chunk is at most this long, in seconds."
+        9.0, ge=1, le=3600, description="A chunk is at most this long, in seconds."
     )
     full_check: bool = Field(
         False,

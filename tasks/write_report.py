@@ -42,6 +42,8 @@ class Rendered:
     checks: tuple[Check, ...]
     chunks: int
     chunks_rendered: int
+    excerpt_start_s: float | None = None
+    """Where in the film an excerpt starts; none: it is the whole film."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def outcome_of(
         output_bytes=output.stat().st_size if output else 0,
         chunks=rendered.chunks or len(chunks(plan)),
         chunks_rendered=rendered.chunks_rendered,
+        excerpt_start_s=rendered.excerpt_start_s,
         steps=step_lines(run.records),
         checks=rendered.checks,
         warnings=tuple(dict.fromkeys(warnings)),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deployments.cli.paths import seconds_from
+from deployments.cli.paths import excerpt_from, seconds_from
 from flows.film import render_document
 from tasks.engine import without_prefect
 from tasks.errors import BadSettings
@@ -55,6 +55,7 @@ def test_an_excerpt_shows_what_the_film_shows_there_and_renders_nothing_twice(
     report = rendered(run.store, plan, part, excerpt=Excerpt(start_s, end_s))
 
     assert report["summary"]["chunks"] == 2
+    assert report["summary"]["excerpt_start_s"] == round(borders[1] / 30, 3)
     assert report["summary"]["chunks_rendered"] == 0
     assert all(check["ok"] for check in report["checks"])
     assert read_barcodes(part) == read_barcodes(film)[borders[1] : borders[3]]
@@ -86,13 +87,18 @@ def test_its_sound_lies_beside_its_picture(run: Run, tmp_path: Path) -> None:
     assert np.median(np.abs(offsets_s)) <= 0.001
 
 
-@pytest.mark.parametrize("asked", [Excerpt(1000.0), Excerpt(3.0, 3.0), Excerpt(3.0, 1.0)])
-def test_a_stretch_that_is_none_is_told(run: Run, tmp_path: Path, asked: Excerpt) -> None:
+@pytest.mark.parametrize(("start", "end"), [("3", "3"), ("3", "1"), ("", "1"), ("1", "")])
+def test_a_stretch_that_is_none_is_told_before_any_work(start: str, end: str) -> None:
+    with pytest.raises(BadSettings, match=r"not behind|no time"):
+        excerpt_from(start, end)
+
+
+def test_a_stretch_behind_the_films_end_is_told(run: Run, tmp_path: Path) -> None:
     source = footage(run, barcode_video(tmp_path / "talk.mp4", RATE, 200))
     plan = render_plan([source], random_clips(0, 200, 2, seed=1))
 
-    with pytest.raises(BadSettings, match=r"finished film|not behind|film's end"):
-        rendered(run.store, plan, tmp_path / "part.mp4", excerpt=asked)
+    with pytest.raises(BadSettings, match="behind the film's end"):
+        rendered(run.store, plan, tmp_path / "part.mp4", excerpt=Excerpt(1000.0))
 
     assert not (tmp_path / "part.mp4").exists()
 
@@ -105,7 +111,7 @@ def test_times_are_read_as_people_write_them(text: str, seconds: float) -> None:
     assert seconds_from(text, "--from") == seconds
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1:2:3:4", "soon", "1m", "inf"])
+@pytest.mark.parametrize("text", ["", "-1", "1:2:3:4", "soon", "1m", "inf", "9" * 400])
 def test_what_is_no_time_is_told(text: str) -> None:
     with pytest.raises(BadSettings, match="--to"):
         seconds_from(text, "--to")

@@ -17,7 +17,7 @@ from deployments.cli.progress import view
 from deployments.cli.running import apart, stoppable, told_plainly
 from deployments.cli.why import why_command
 from deployments.cli.worker import worker_command
-from tasks.errors import BadInput
+from tasks.errors import BadInput, BadSettings
 from tasks.render.checking import plan_from
 
 app = typer.Typer(
@@ -48,7 +48,7 @@ IsPreview = Annotated[bool, typer.Option("--preview", help="The whole film, smal
 From = Annotated[
     str | None, typer.Option("--from", help="Only from here on: 90s, 1:30 (of the finished film).")
 ]
-To = Annotated[str | None, typer.Option("--to", help="Only up to here, in final quality.")]
+To = Annotated[str | None, typer.Option("--to", help="Only up to here; to whole chunks.")]
 IsDry = Annotated[bool, typer.Option("--dry-run", help="Show what would be cut; render nothing.")]
 IsQuiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 IsVerbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
@@ -73,7 +73,9 @@ def edit(  # noqa: PLR0917 - Typer makes options of them
         settings = config.load_settings(config_file, set_ or [])
         footage = paths.existing(videos)
         excerpt = paths.excerpt_from(start, end)
-        kind = "excerpt" if excerpt else "preview" if preview else ""
+        kind = ".".join(["preview"] * preview + ["excerpt"] * (excerpt is not None))
+        if dry_run and excerpt:
+            raise BadSettings("--dry-run renders nothing", "leave --from and --to out")
         target = None if dry_run else paths.output_for(footage, output, kind)
         folder = paths.artifacts_for(target) if target and not kind else None
         values = {

@@ -20,7 +20,7 @@ def output_for(videos: Sequence[Path], asked: Path | None, kind: str = "") -> Pa
     Args:
         videos: the footage.
         asked: what the user named.
-        kind: ``preview`` or ``excerpt``, which never take the place of the film.
+        kind: ``preview``, ``excerpt``, which never take the place of the film.
 
     Raises:
         BadInput: it would overwrite footage, its suffix is no container, or its folder cannot be
@@ -71,12 +71,13 @@ def excerpt_from(start: str | None, end: str | None) -> Excerpt | None:
     """Return the stretch of the film that two times of the command line say; none: all of it.
 
     Raises:
-        BadSettings: one is no time.
+        BadSettings: one is no time, or the end is not behind the start.
     """
     if start is None and end is None:
         return None
     return Excerpt(
-        seconds_from(start, "--from") if start else 0.0, seconds_from(end, "--to") if end else None
+        0.0 if start is None else seconds_from(start, "--from"),
+        None if end is None else seconds_from(end, "--to"),
     )
 
 
@@ -86,7 +87,7 @@ def seconds_from(text: str, option: str) -> float:
     Raises:
         BadSettings: it is no time; says so of the option.
     """
-    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)s?", text.strip())
+    match = re.fullmatch(r"(?:(?:(\d{1,4}):)?(\d{1,6}):)?(\d{1,8}(?:\.\d+)?)s?", text.strip())
     if match is None:
         raise BadSettings(f"{option} {text!r} is no time", "write 90s, 1:30 or 1:02:03.5")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tasks.errors import FinecutError
-from tasks.render.report import clock
+from tasks.render.report import clock, told_length
 
 LONGEST_LIST = 12
 """Lines of cuts that a dry run shows; the report has them all."""
@@ -41,13 +41,11 @@ def print_report(report: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
     summary = report["summary"]
     out = report["output"]
-    went_s = summary["source_s"] - summary["output_s"]
     rendered = f"{summary['chunks_rendered']} of {summary['chunks']} chunks rendered"
     if out:
         console.print(f"[bold]{escape(out)}[/]", soft_wrap=True)
     console.print(
-        f"{clock(summary['source_s'])} → {clock(summary['output_s'])}, "
-        f"{summary['cuts']} cuts took out {went_s:.1f} s; "
+        f"{told_length(summary)}; "
         f"{summary['width']}×{summary['height']} at {_rate(summary['fps'])} fps"
         + (f"; {rendered}, {summary['wall_s']:.0f} s" if out else ""),
         soft_wrap=True,

@@ -58,7 +58,8 @@ def weight_at(window: BrollWindow, frame: int) -> int:
     """
     step = min(frame - window.start_frame, window.end_frame - 1 - frame) + 1
     steps = window.fade_frames + 1
-    return round_half_up(Fraction(FULL_WEIGHT * min(step, steps), steps))
+    # Never 0: each frame of a window takes one of its asset's, however long the fade.
+    return max(1, round_half_up(Fraction(FULL_WEIGHT * min(step, steps), steps)))
 
 
 def window_at(windows: Sequence[BrollWindow], frame: int) -> BrollWindow | None:

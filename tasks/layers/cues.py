@@ -17,8 +17,6 @@ class TimelineWord:
     end_frame: int
     ends_phrase: bool = False
     """Whether the speech model closed a segment behind this word."""
-    cut_frame: int | None = None
-    """Where the picture jumps behind it, if more than a short pause was cut out there."""
 
 
 @dataclass(frozen=True, slots=True)

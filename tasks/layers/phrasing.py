@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -54,7 +54,7 @@ PART_REACH_WORDS = 9
 """The parts of such a block hold at least so many words, and about twice as many on average."""
 
 
-def cues_from_words(
+def cues_from_words(  # noqa: PLR0913 - each is a fact of its own, and named at the call
     words: Sequence[TimelineWord],
     rate: Fraction,
     settings: SubtitleSettings,
@@ -62,6 +62,7 @@ def cues_from_words(
     line_px: float,
     measure: Measure,
     timeline_frames: int | None = None,
+    jumps: Sequence[int] = (),
 ) -> tuple[Cue, ...]:
     """Return the cues of a timeline in order; no two overlap, and each holds at least one frame.
 
@@ -71,17 +72,18 @@ def cues_from_words(
         line_px: the widest a line may be, in pixels.
         measure: the width of a text in pixels.
         timeline_frames: length of the timeline; nothing is shown from there on.
+        jumps: timeline frames at which the picture jumps, in order; no cue goes on across one, but
+            for one too short to stand alone.
     """
     tokens = _settled(_pieces(words, settings.max_chars), timeline_frames)
     end_frame = tokens[-1].end_frame + _frames(LINGER_S, rate) if tokens else 0
     end_frame = end_frame if timeline_frames is None else timeline_frames
     spoken: list[Cue] = []
-    for block in _blocks(tokens, rate):
+    for block in _blocks(tokens, rate, jumps):
         after = tokens[block.stop].start_frame if block.stop < len(tokens) else end_frame
         inside = tokens[block.start : block.stop]
         spoken += _Breaker(inside, after, rate, settings, line_px, measure).cues()
-    jumps = [token.cut_frame for token in tokens if token.cut_frame is not None]
-    return tuple(_timed(_at_jumps(spoken, jumps), end_frame, rate))
+    return tuple(_timed(_at_jumps(spoken, jumps, rate), jumps, end_frame, rate))
 
 
 def _frames(duration_s: float, rate: Fraction) -> int:
@@ -107,12 +109,7 @@ def _pieces(words: Sequence[TimelineWord], max_chars: int) -> Iterator[TimelineW
         length = word.end_frame - word.start_frame
         at = [word.start_frame + length * n // len(parts) for n in range(len(parts) + 1)]
         for part, (start, end) in zip(parts, pairwise(at), strict=True):
-            is_last = end == at[-1]
-            ends_phrase, cut_frame = (
-                is_last and word.ends_phrase,
-                word.cut_frame if is_last else None,
-            )
-            yield TimelineWord(part, start, end, ends_phrase, cut_frame)
+            yield TimelineWord(part, start, end, word.ends_phrase and end == at[-1])
 
 
 def _settled(words: Iterator[TimelineWord], limit: int | None) -> list[TimelineWord]:
@@ -132,7 +129,13 @@ def _settled(words: Iterator[TimelineWord], limit: int | None) -> list[TimelineW
     return [word for word in settled if word.start_frame >= 0]  # more words than frames
 
 
-def _blocks(words: Sequence[TimelineWord], rate: Fraction) -> Iterator[range]:
+def _jumps_between(words: Sequence[TimelineWord], n: int, jumps: Sequence[int]) -> bool:
+    """Return whether the picture jumps between word n and the one before it."""
+    at = bisect_left(jumps, words[n - 1].end_frame)
+    return at < len(jumps) and jumps[at] <= words[n].start_frame
+
+
+def _blocks(words: Sequence[TimelineWord], rate: Fraction, jumps: Sequence[int]) -> Iterator[range]:
     """Yield index ranges that are broken into cues each by itself: sentences, runs up to a pause.
 
     A cut that took out more than a short pause ends one too: the picture jumps there, and text
@@ -143,7 +146,7 @@ def _blocks(words: Sequence[TimelineWord], rate: Fraction) -> Iterator[range]:
     for n, (word, after) in enumerate(pairwise(words), 1):
         pause_s = (after.start_frame - word.end_frame) / rate
         lasts_s = (after.start_frame - words[start].start_frame) / rate
-        is_end = ends_sentence(word.text) or word.cut_frame is not None
+        is_end = ends_sentence(word.text) or _jumps_between(words, n, jumps)
         if (
             pause_s >= LONG_PAUSE_S
             or (word.ends_phrase and pause_s >= PAUSE_S)
@@ -178,8 +181,7 @@ def _parts(words: Sequence[TimelineWord], block: range, rate: Fraction) -> Itera
 def _split_worth(words: Sequence[TimelineWord], n: int, rate: Fraction) -> tuple[float, str]:
     """Return how good it is to split in front of word n: by the pause there, then by a hash."""
     before, after = words[n - 1], words[n]
-    is_jump = before.cut_frame is not None
-    pause_s = LONG_PAUSE_S if is_jump else float((after.start_frame - before.end_frame) / rate)
+    pause_s = float((after.start_frame - before.end_frame) / rate)
     text = " ".join(word.text for word in words[max(0, n - 2) : n + 2])
     return round(pause_s, 1), hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -191,7 +193,7 @@ def _break_cost(word: TimelineWord, after: TimelineWord, rate: Fraction) -> floa
         (ONLY_CLOSING.fullmatch(after.text), 50.0),
         (ends_sentence(word.text), 0.0),
         (CLAUSE_END.search(word.text), 1.0),
-        (pause_s >= PAUSE_S or word.cut_frame is not None, 1.5),
+        (pause_s >= PAUSE_S, 1.5),
         (word.ends_phrase, 2.0),
         (word.text.lower() in LEADING_WORDS, 8.0),
         (after.text.lower() in LEADING_WORDS, 3.0),
@@ -301,23 +303,31 @@ class _Breaker:
         )
 
 
-def _at_jumps(cues: Sequence[Cue], jumps: Sequence[int]) -> list[Cue]:
-    """Return the cues, those right behind a jump of the picture beginning on it.
+def _at_jumps(cues: Sequence[Cue], jumps: Sequence[int], rate: Fraction) -> list[Cue]:
+    """Return the cues, those a little behind a jump of the picture beginning on it.
 
     Args:
         cues: each from its first word to its last.
         jumps: timeline frames at which the picture jumps, in order.
+        rate: timeline frames per second.
     """
-    out = list(cues[:1])
-    for before, cue in pairwise(cues):
+    out: list[Cue] = []
+    for cue in cues:
         at = bisect_right(jumps, cue.start_frame) - 1
-        is_between = at >= 0 and jumps[at] >= before.end_frame
-        out.append(replace(cue, start_frame=jumps[at]) if is_between else cue)
+        jump = jumps[at] if at >= 0 else -1
+        is_free = not out or jump >= out[-1].end_frame
+        is_near = jump >= 0 and cue.start_frame - jump <= _frames(LINGER_S, rate)
+        out.append(replace(cue, start_frame=jump) if is_free and is_near else cue)
     return out
 
 
-def _timed(cues: Sequence[Cue], end_frame: int, rate: Fraction) -> Iterator[Cue]:
-    """Yield the cues, each staying into the silence behind it, to the next one at most."""
+def _timed(
+    cues: Sequence[Cue], jumps: Sequence[int], end_frame: int, rate: Fraction
+) -> Iterator[Cue]:
+    """Yield the cues, each staying into the silence behind it.
+
+    It stays to the next one at most, and not beyond a jump of the picture.
+    """
     for n, cue in enumerate(cues):
         is_last = n + 1 == len(cues)
         limit = end_frame if is_last else cues[n + 1].start_frame
@@ -325,4 +335,6 @@ def _timed(cues: Sequence[Cue], end_frame: int, rate: Fraction) -> Iterator[Cue]
             cue.end_frame + _frames(LINGER_S, rate), cue.start_frame + _frames(MIN_DURATION_S, rate)
         )
         blinks = not is_last and limit - wanted < _frames(MIN_BLANK_S, rate)
-        yield replace(cue, end_frame=limit if blinks else min(limit, wanted))
+        jump = bisect_left(jumps, cue.end_frame)
+        end = limit if blinks else min(limit, wanted)
+        yield replace(cue, end_frame=min([end, *jumps[jump : jump + 1]]))

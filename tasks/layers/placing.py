@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from tasks.analysis.transcript import Word
 from tasks.layers.cues import TimelineWord
-from tasks.timeline.marks import long_cuts
 from tasks.timeline.model import Source, Timeline
 from tasks.timeline.time import FrameGrid
 
@@ -29,14 +27,12 @@ def timeline_words(
     left is dropped.
     """
     out: list[TimelineWord] = []
-    starts, jumps = timeline.clip_starts(), long_cuts(timeline)
+    starts = timeline.clip_starts()
     for clip, start in zip(timeline.clips, starts, strict=False):
-        grid, count = sources[clip.source].grid(timeline.rate), len(out)
+        grid = sources[clip.source].grid(timeline.rate)
         for word, first, end in _frames(words[clip.source], grid, clip.source_in, clip.source_out):
             shift = start - clip.source_in
             out.append(TimelineWord(word.text, first + shift, end + shift, word.ends_phrase))
-        if len(out) > count and start + clip.frames in jumps:
-            out[-1] = replace(out[-1], cut_frame=start + clip.frames)
     return tuple(out)
 
 

@@ -108,6 +108,7 @@ def subtitle_layer(  # noqa: PLR0913 - each is a fact of its own, and named at t
     height_px: int,
     measure: Callable[[str, int], float],
     timeline_frames: int,
+    jumps: Sequence[int] = (),
 ) -> SubtitleLayer:
     """Return the subtitles of a timeline, every line within the title-safe width of the canvas.
 
@@ -119,6 +120,7 @@ def subtitle_layer(  # noqa: PLR0913 - each is a fact of its own, and named at t
         height_px: its height.
         measure: ``measure(text, size_px)`` returns the width in pixels of a text in the font.
         timeline_frames: length of the timeline; nothing is shown from there on.
+        jumps: timeline frames at which the picture jumps, in order.
     """
     style = subtitle_style(settings, width_px, height_px)
     cues = cues_from_words(
@@ -128,6 +130,7 @@ def subtitle_layer(  # noqa: PLR0913 - each is a fact of its own, and named at t
         line_px=width_px - 2 * style.side_px - 2 * style.outline_px,
         measure=lambda text: measure(text, style.size_px),
         timeline_frames=timeline_frames,
+        jumps=jumps,
     )
     return SubtitleLayer(style, cues)
 

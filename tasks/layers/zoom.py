@@ -20,11 +20,14 @@ from math import exp, pi, sin
 from tasks.analysis.faces import FaceTrack
 from tasks.analysis.subject import subject_at
 from tasks.settings import ZoomSettings
-from tasks.timeline.marks import cut_marks, lowest_in_reach, uncut_marks
+from tasks.timeline.marks import cut_marks, lowest_in_reach, lowest_inside, uncut_marks
 from tasks.timeline.model import Canvas, Source, Timeline
 
 MIN_SPAN_S = 1.0
 """Anchors lie at least this far apart, however short a period is asked for."""
+
+LONGEST_SPAN = 1.5
+"""A longer span, in periods, is divided at its lowest cut, where it has one away from its ends."""
 
 FOCUS_STEP_S = 2.0
 """About how far the points lie apart between which the focus glides."""
@@ -122,8 +125,12 @@ def anchors(
     reach = max(round(MIN_SPAN_S * timeline.rate), period_frames // 2)
     cuts = list(cut_marks(timeline, sources))
     inside = uncut_marks(timeline, sources, 2 * period_frames, period_frames)
-    picked = lowest_in_reach(cuts, 0, timeline.frames, reach)
-    return (0, *sorted([*picked, *(mark.frame for mark in inside)]), timeline.frames)
+    picked = [*lowest_in_reach(cuts, 0, timeline.frames, reach), *(mark.frame for mark in inside)]
+    at = [0, *sorted(picked), timeline.frames]
+    # Cuts that lie thinly have no lowest one for long.
+    longest = max(2 * reach, round(LONGEST_SPAN * period_frames))
+    more = [lowest_inside(cuts, low, high, reach, longest) for low, high in pairwise(at)]
+    return tuple(sorted([*at, *(frame for frames in more for frame in frames)]))
 
 
 def zoom_layer(

@@ -11,6 +11,7 @@ from typing import Any
 from tasks.errors import BadInput
 from tasks.layers.broll import BrollLayer, asset_frames
 from tasks.layers.subtitles import SubtitleLayer
+from tasks.layers.wording import clean_text
 from tasks.layers.zoom import ZoomLayer
 from tasks.render.encoders import SPECS
 from tasks.render.plan import RenderPlan
@@ -23,8 +24,11 @@ AAC_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 MAX_SIDE_PX = 16384
 """Largest picture of H.264 as x264 writes it."""
 
-MAX_FRAMES = 100_000_000
-"""Ten days at 120 frames a second; a number above it is a slip of the pen."""
+MAX_FRAMES = 10_000_000
+"""A day at 120 frames a second; a number above it is a slip of the pen."""
+
+MAX_SECONDS = 1_000_000
+"""More than eleven days."""
 
 _COLOR_NAME = re.compile(r"[a-z0-9-]{1,20}")
 _RGB = re.compile(r"#[0-9A-Fa-f]{6}")
@@ -59,11 +63,13 @@ def _bad(field: str, value: object, expected: str) -> BadInput:
     return BadInput(f"the plan's {field} is {value!r:.80}: it must be {expected}", "mend the plan")
 
 
-def _within(field: str, value: float | Fraction, low: float, high: float) -> None:
+def _within(
+    field: str, value: float | Fraction, low: float | Fraction, high: float | Fraction
+) -> None:
     # NaN is within nothing.
     if not low <= value <= high:
         shown = str(value) if isinstance(value, Fraction) else value
-        raise _bad(field, shown, f"within {low:g} and {high:g}")
+        raise _bad(field, shown, f"within {float(low):g} and {float(high):g}")
 
 
 def _one_of(field: str, value: object, known: Collection[object]) -> None:
@@ -85,13 +91,22 @@ def _check_sources(plan: RenderPlan) -> None:
         _check_source(f"sources.{number}", source)
     for number, asset in enumerate(plan.assets):
         _check_source(f"assets.{number}", asset)
+    for files in (plan.sources, plan.assets):
+        known: dict[str, Source] = {}
+        for source in files:
+            same = known.setdefault(source.digest, source)
+            if (source.video, source.audio, source.zero_s) != (same.video, same.audio, same.zero_s):
+                raise _bad("sources", source.name, "the same wherever the file is named")
 
 
 def _check_source(field: str, source: Source) -> None:
     video, audio = source.video, source.audio
     if video is None:
         raise _bad(f"{field}.video", None, "a picture stream")
-    _within(f"{field}.duration_s", source.duration_s, 0, MAX_FRAMES)
+    _within(f"{field}.duration_s", source.duration_s, 0, MAX_SECONDS)
+    _within(f"{field}.zero_s", source.zero_s, -MAX_SECONDS, MAX_SECONDS)
+    _within(f"{field}.video.rate", video.rate, Fraction(1, 1000), 1000)
+    _within(f"{field}.video.end_s", video.end_s, video.start_s, source.duration_s + 1)
     _within(f"{field}.video.index", video.index, 0, 1000)
     _within(f"{field}.video.width_px", video.width_px, 1, MAX_SIDE_PX)
     _within(f"{field}.video.height_px", video.height_px, 1, MAX_SIDE_PX)
@@ -104,6 +119,8 @@ def _check_source(field: str, source: Source) -> None:
         _within(f"{field}.audio.index", audio.index, 0, 1000)
         _within(f"{field}.audio.sample_rate_hz", audio.sample_rate_hz, 1000, 768_000)
         _within(f"{field}.audio.channels", audio.channels, 1, 64)
+        _within(f"{field}.audio.start_s", audio.start_s, 0, source.duration_s + 1)
+        _within(f"{field}.audio.end_s", audio.end_s, audio.start_s, source.duration_s + 1)
 
 
 def _check_canvas(plan: RenderPlan) -> None:
@@ -121,6 +138,7 @@ def _check_canvas(plan: RenderPlan) -> None:
 
 def _check_timeline(plan: RenderPlan) -> None:
     clips, rate = plan.timeline.clips, plan.timeline.rate
+    _within("timeline.frames", plan.timeline.frames, 0, MAX_FRAMES)
     if not clips:
         raise _bad("timeline.clips", [], "a list of at least one clip")
     for number, clip in enumerate(clips):
@@ -188,6 +206,8 @@ def _check_subtitles(layer: SubtitleLayer, plan: RenderPlan) -> None:
         at = cue.end_frame
         heard = cue.start_frame
         for word in cue.words:
+            if not word.text or clean_text(word.text) != word.text:
+                raise _bad(f"{field}.words.text", word.text, "text without control signs")
             _within(f"{field}.words.start_frame", word.start_frame, heard, MAX_FRAMES)
             _within(f"{field}.words.end_frame", word.end_frame, word.start_frame, MAX_FRAMES)
             heard = word.start_frame

@@ -7,7 +7,7 @@ is counted from its own start: moving it along the timeline changes nothing.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -154,14 +154,16 @@ def _split(plan: RenderPlan, marks: Sequence[Mark], start: int, end: int) -> lis
 
 
 def _chunk(plan: RenderPlan, start: int, end: int) -> Chunk:
-    clips = tuple(_clips_between(plan, start, end))
+    broll = tuple(_broll_between(plan, start, end))
+    covers = [w for w in broll if not w.fade_frames and w.frames == end - start]
     return Chunk(
         start_frame=start,
-        clips=clips,
-        zoom=_zoom_between(plan.zoom, start, end) if plan.zoom else None,
+        clips=tuple(_clips_between(plan, start, end)),
+        # B-roll is not zoomed: where nothing else is seen, the zoom is no part of the picture.
+        zoom=_zoom_between(plan.zoom, start, end) if plan.zoom and not covers else None,
         subtitles=_subtitles_between(plan, start, end),
         is_tone_mapped=_tone_at(plan, start) is not None,
-        broll=tuple(_broll_between(plan, start, end)),
+        broll=broll,
     )
 
 
@@ -196,7 +198,10 @@ def _zoom_between(layer: ZoomLayer, start: int, end: int) -> ZoomLayer:
         if span.start_frame < end and span.end_frame > start
     )
     first = max(0, bisect_right(layer.focus, start, key=lambda point: point.frame) - 1)
-    last = bisect_left(layer.focus, end - 1, key=lambda point: point.frame)
+    # Of two points on one frame the later one counts.
+    last = bisect_right(layer.focus, end - 1, key=lambda point: point.frame) - 1
+    if last < 0 or layer.focus[last].frame < end - 1:
+        last += 1
     focus = layer.focus[first : last + 1]
     return ZoomLayer(spans, tuple(replace(point, frame=point.frame - start) for point in focus))
 

@@ -78,6 +78,8 @@ class Outcome:
     """Where each source lies, by digest."""
     artifacts: Mapping[str, str]
     cost: Cost
+    excerpt_start_s: float | None = None
+    """Where in the film an excerpt starts, in seconds; none: it is the whole film."""
 
 
 def kept_ranges(plan: RenderPlan) -> list[list[float | int]]:
@@ -149,7 +151,9 @@ def report_document(plan: RenderPlan, outcome: Outcome) -> dict[str, Any]:
 
 def _summary(plan: RenderPlan, outcome: Outcome) -> dict[str, Any]:
     source_s = sum(float(source.duration_s) for source in plan.sources)
+    start_s = outcome.excerpt_start_s
     return {
+        **({} if start_s is None else {"excerpt_start_s": round(start_s, 3)}),
         "source_s": round(source_s, 3),
         "output_s": round(float(plan.timeline.grid.time_of(plan.timeline.frames)), 3),
         "frames": plan.timeline.frames,
@@ -172,13 +176,11 @@ def _summary(plan: RenderPlan, outcome: Outcome) -> dict[str, Any]:
 def report_markdown(report: Mapping[str, Any]) -> str:
     """Return the report as Markdown."""
     summary = report["summary"]
-    went_s = summary["source_s"] - summary["output_s"]
     lines = [
         f"# {_cell(report['output'] or 'Plan')}",
         "",
         (
-            f"**{clock(summary['source_s'])} → {clock(summary['output_s'])}** "
-            f"({summary['cuts']} cuts took out {went_s:.1f} s), {summary['frames']} frames at "
+            f"**{told_length(summary)}**; {summary['frames']} frames at "
             f"{summary['fps']} fps, {summary['width']}×{summary['height']}, "
             f"{summary['output_bytes'] / 1e6:.1f} MB."
         ),
@@ -210,6 +212,16 @@ def _encoded(summary: Mapping[str, Any]) -> str:
     """Return how the picture was encoded: ``libx264 medium, crf 20``."""
     name = f"{summary['encoder']} {summary['preset']}".strip()
     return f"{name}, {SPECS[summary['encoder']].quality_option} {summary['quality']:g}"
+
+
+def told_length(summary: Mapping[str, Any]) -> str:
+    """Return how long the film is beside its footage, or which part of the film an excerpt is."""
+    length_s, start_s = summary["output_s"], summary.get("excerpt_start_s")
+    if start_s is not None:
+        return f"excerpt {clock(start_s)} to {clock(start_s + length_s)} of the film"
+    went_s = summary["source_s"] - length_s
+    took = f"{summary['cuts']} cuts took out {went_s:.1f} s"
+    return f"{clock(summary['source_s'])} → {clock(length_s)}, {took}"
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:

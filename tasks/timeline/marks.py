@@ -131,3 +131,27 @@ def lowest_in_reach(marks: Sequence[Mark], start: int, end: int, reach: int) -> 
         if not picked or mark.frame - picked[-1] >= reach:
             picked.append(mark.frame)
     return picked
+
+
+def lowest_inside(
+    marks: Sequence[Mark], start: int, end: int, room: int, longest: int
+) -> list[int]:
+    """Return the marks at which a stretch is divided, and its parts again, until all are short.
+
+    Args:
+        marks: in order.
+        start: first frame of the stretch.
+        end: the frame behind its last one.
+        room: how far from the ends of what it divides a mark lies at least, in frames.
+        longest: how long a part may be, in frames; one without a mark inside stays longer.
+    """
+    out: list[int] = []
+    waiting = [(start, end)]
+    while waiting:
+        low, high = waiting.pop()
+        inside = between(marks, low + room, high - room)
+        if high - low > longest and inside:
+            at = min(inside, key=attrgetter("lowness")).frame
+            out.append(at)
+            waiting += [(low, at), (at, high)]
+    return sorted(out)

@@ -168,6 +168,8 @@ def test_the_fade_goes_in_equal_steps_of_256ths() -> None:
 
     assert weights == [64, 128, 192, 256, 256, 256, 256, 192, 128, 64]
     assert weight_at(BrollWindow(0, 9, 0, 0), 0) == 256
+    # However long a fade is, each frame of the window takes one of its asset's.
+    assert weight_at(BrollWindow(0, 1300, 0, 0, 600), 0) == 1
     assert weight_at(BrollWindow(0, 9, 0, 0, 4), 4) == 256
 
 

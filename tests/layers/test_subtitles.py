@@ -56,11 +56,13 @@ def said(text: str, *, rate: Fraction = RATE, start_frame: int = 15) -> list[Tim
     return words
 
 
-def cues_of(words: list[TimelineWord], line_px: float = 1150, **changes: int) -> list[Cue]:
+def cues_of(
+    words: list[TimelineWord], line_px: float = 1150, jumps: tuple[int, ...] = (), **changes: int
+) -> list[Cue]:
     """Return the cues of words for a 1280x720 picture, unless told otherwise."""
     chosen = SETTINGS.model_copy(update=changes)
     measure = partial(fonts.measure, size_px=40)
-    return list(cues_from_words(words, RATE, chosen, line_px=line_px, measure=measure))
+    return list(cues_from_words(words, RATE, chosen, line_px=line_px, measure=measure, jumps=jumps))
 
 
 def lines_of(text: str) -> list[list[str]]:
@@ -103,18 +105,31 @@ def test_a_long_pause_ends_a_cue() -> None:
 def test_cues_end_and_begin_where_the_picture_jumps() -> None:
     words = [
         TimelineWord("It", 3, 20),
-        TimelineWord("works", 20, 40, cut_frame=44),
+        TimelineWord("works", 20, 40),
         TimelineWord("every", 48, 60),
         TimelineWord("time", 60, 90),
     ]
-    first, second = cues_of(words)
+    first, second = cues_of(words, jumps=(44,))
     assert (first.start_frame, first.end_frame) == (3, 44)
     assert (second.start_frame, second.words[0].start_frame) == (44, 48)
 
 
 def test_a_run_too_short_to_stand_alone_goes_on_across_a_jump() -> None:
-    words = [TimelineWord("So", 3, 12, cut_frame=14), TimelineWord("anyway", 18, 60)]
-    assert len(cues_of(words)) == 1
+    words = [TimelineWord("So", 3, 12), TimelineWord("anyway", 18, 60)]
+    assert len(cues_of(words, jumps=(14,))) == 1
+
+
+def test_a_cue_far_behind_a_jump_waits_for_its_word() -> None:
+    words = [TimelineWord("Now.", 3, 40), TimelineWord("Later", 480, 520)]
+    first, second = cues_of(words, jumps=(60, 240))
+    assert first.end_frame <= 60
+    assert second.start_frame == 480
+
+
+def test_a_cue_does_not_linger_over_a_jump() -> None:
+    words = [TimelineWord("one.", 0, 30), TimelineWord("two.", 200, 230)]
+    assert cues_of(words)[0].end_frame == 45
+    assert cues_of(words, jumps=(34,))[0].end_frame == 34
 
 
 def test_a_cue_lingers_into_silence_and_closes_a_gap_that_would_blink() -> None:
