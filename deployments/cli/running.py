@@ -29,7 +29,6 @@ GRACE_S = 5.0
 
 NO_SERVER = (
     "Failed to reach API",
-    "Timed out while attempting to connect to ephemeral Prefect API server",
     "Server error '5",
 )
 """What Prefect says when its server is not there."""
@@ -78,7 +77,8 @@ def _explained(error: Exception) -> FinecutError:
                 "start it, or unset PREFECT_API_URL to do without one",
             )
         return Missing(
-            "Prefect's own server did not start", "see whether the disk of PREFECT_HOME is full"
+            "the Prefect server of the active profile does not answer",
+            "start it, or set PREFECT_API_URL to nothing (PREFECT_API_URL=) to do without one",
         )
     hint = "run it again with --verbose, and report what it says"
     return FinecutError(f"unexpected: {type(error).__name__}: {error}", hint)
