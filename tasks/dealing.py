@@ -125,7 +125,7 @@ class Dealer:
         Raises:
             Missing: the shared tier was left out meanwhile.
         """
-        if self._run.store.lost_shared:
+        if self._missing and self._run.store.lost_shared:
             raise Missing(
                 f"the film cannot be rendered on a pool: {self._run.store.lost_shared}",
                 "mend that and give the same command again (finished chunks are kept), or "

@@ -273,3 +273,20 @@ def test_cards_are_there_while_their_workers_are(stores: Stores) -> None:
         assert card["hardware"] == hardware()
         assert worker_cards(dealer, ["another"]) == {}
     assert worker_cards(dealer) == {}
+
+
+def test_whatever_ends_a_batch_stops_its_run(
+    stores: Stores, plan: RenderPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.exceptions import TerminationSignal
+
+    from flows import batch
+
+    def begin(*_: Any) -> None:
+        raise TerminationSignal(15)
+
+    monkeypatch.setattr(batch, "begin", begin)
+    run, asked = Run({}, stores("worker")), dealt(stores("dealer"), plan, tmp_path / "bars.mp4")
+    with pytest.raises(TerminationSignal):
+        batch._failure(run, asked)
+    assert run.cancelled()
