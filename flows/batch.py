@@ -17,7 +17,7 @@ from tasks.pool import FLOW
 from tasks.render.plan import ENCODER_THREADS
 from tasks.render_chunk import render_chunk
 from tasks.run import Held, Run, listening
-from tasks.serving import ENCODER_FAILED, Asked, Declined, beating, drawings, worker
+from tasks.serving import ENCODER_FAILED, REFUSED, Asked, Declined, beating, drawings, worker
 
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=max(2, (os.cpu_count() or 2) // ENCODER_THREADS + 1))
 
@@ -30,22 +30,31 @@ def render_batch(asked: Asked) -> Any:
         asked: which chunks of which plan, and how the dealer knows that they are the same here.
     """
     store = open_store()
-    was_shared = store.is_shared
     with beating(store, asked.beat) as beat, listening(beat):
-        run = Run({}, store)
-        try:
-            begun = [begin(render_chunk, run, Held(each)) for each in drawings(run, asked)]
-            for drawn in begun:
-                drawn.result()
-        except Declined as declined:
+        failed = _failure(Run({}, store), asked)
+    if failed is None:
+        evict(store)
+    return failed
+
+
+def _failure(run: Run, asked: Asked) -> Any:
+    """Render a batch; return the state in which it failed, or none."""
+    try:
+        begun = [begin(render_chunk, run, Held(each)) for each in drawings(run, asked)]
+        for drawn in begun:
+            drawn.result()
+    except Declined as declined:
+        # Without the shared tier neither plan nor footage is found: no fault of this worker's.
+        if declined.name == REFUSED or not run.store.lost_shared:
             return Failed(name=declined.name, message=f"{worker()}: {declined.reason}")
-        except EncoderFailed as error:
-            run.stop()
-            return Failed(name=ENCODER_FAILED, message=f"{worker()}: {error.message}")
-        except FinecutError as error:
-            run.stop()
-            return Failed(message=f"{worker()}: {error.message}")
-    if was_shared and not store.is_shared:
-        return Failed(message=f"{worker()}: {store.warnings[-1]}")
-    evict(store)
-    return None
+    except EncoderFailed as error:
+        run.stop()
+        return Failed(name=ENCODER_FAILED, message=f"{worker()}: {error.message}")
+    except FinecutError as error:
+        run.stop()
+        return Failed(message=f"{worker()}: {error.message}")
+    except BaseException:  # Prefect's own signal to end, too: FFmpeg is not waited for then
+        run.stop()
+        raise
+    lost = run.store.lost_shared
+    return Failed(message=f"{worker()}: {lost}") if lost else None

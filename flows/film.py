@@ -13,6 +13,7 @@ from tasks.answers import EditRequest, run_request
 from tasks.build_timeline import build_timeline
 from tasks.engine import done
 from tasks.find_footage import find_footage
+from tasks.media.files import read_plan
 from tasks.plan_render import Decided, plan_render
 from tasks.render.checking import plan_from
 from tasks.render.excerpt import Excerpt
@@ -90,7 +91,7 @@ def _edited(
 
 
 def render_document(
-    document: dict[str, Any],
+    plan: Path | dict[str, Any],
     roots: list[Path],
     output: Path,
     artifacts: Path | None = None,
@@ -102,7 +103,7 @@ def render_document(
     """Render a plan that was written before.
 
     Args:
-        document: the plan.
+        plan: the file that holds it, or a plan that is small as a document.
         roots: files and folders in which the footage is looked for, by its content.
         output: the film.
         artifacts: folder for the report; none: write none.
@@ -112,7 +113,7 @@ def render_document(
         excerpt: render this stretch of the film alone.
     """
     run = Run({})
-    planned = plan_from(document)
+    planned = plan_from(read_plan(plan) if isinstance(plan, Path) else plan)
     by = RenderSettings(where=where, pool=pool, full_check=full_check)
     sources = tuple((source.name, source.digest) for source in planned.sources)
     with run.noted(RunRequest(sources, str(output), {})):

@@ -74,11 +74,14 @@ def render(run: Run, plan: RenderPlan, order: Order) -> tuple[RenderPlan, Render
         # Chunks rendered elsewhere are in the store then, and are taken from there like any other.
         dealt = done(deal_chunks, run, Held(Dealing(plan, parts, settings.pool)))
     drawing = [begin(render_chunk, run, Held(Drawing(plan, part))) for part in parts]
-    files = [result_of(run, drawn.result()) for drawn in drawing]
+    ended = [drawn.result() for drawn in drawing]
+    files = [result_of(run, reference) for reference in ended]
     sound = result_of(run, sounding.result()) if sounding else None
     held_parts = Held[Sequence[Chunk]](moved_to_start(parts))
     is_full = settings.full_check
     checks = done(join_film, run, held, held_parts, files, sound, order.output, is_full)
-    rendered = sum(r.step == "chunk" and r.state == "miss" for r in run.records)
+    # The records of the run may hold chunks of an encoder that failed before this one.
+    keys = {reference["key"] for reference in ended}
+    rendered = sum(r.key in keys and r.state == "miss" for r in run.records)
     start_s = float(parts[0].start_frame / plan.timeline.rate) if order.excerpt else None
     return shown, Rendered(checks, len(parts), dealt + rendered, start_s)

@@ -29,7 +29,7 @@ from tasks.render.encoders import SPECS
 from tasks.render.history import RunRequest, run_document
 from tasks.render.report import StepRecord
 from tasks.run import run_id
-from tasks.settings import EditSettings
+from tasks.settings import EditSettings, Where
 
 GPU = Path("/dev/nvidiactl")
 """Where there is one, speech is transcribed with other arithmetic."""
@@ -186,6 +186,9 @@ def _machine(store: ProcessingCache, settings: EditSettings) -> dict[str, str]:
     spec = SPECS.get(settings.render.encoder)
     if spec is None or not spec.is_software:
         tools["hardware"] = hardware()
+        # Which encoder works depends on who renders; one in software is the same everywhere.
+        is_local = settings.render.where is Where.LOCAL
+        tools["where"] = "local" if is_local else f"pool {settings.render.pool}"
     own = Path(settings.transcript.model).expanduser()
     if own.exists():
         tools["speech"] = store.digest_of(own / "model.bin" if own.is_dir() else own)

@@ -10,6 +10,7 @@ from typing import Any
 
 from tasks.errors import EncoderFailed
 from tasks.media.encoders import CLIP, FRAMES, HEIGHT_PX, WIDTH_PX, proof, reason
+from tasks.media.hardware import hardware
 from tasks.render.chunks import Chunk
 from tasks.render.encoders import SPECS, Unproven, check_container, chosen, fall_back_text
 from tasks.render.graph import chunk_arguments
@@ -47,13 +48,20 @@ def proven_encoders() -> list[Encoder]:
 def unproven_among(cards: Mapping[str, Mapping[str, Any]]) -> Unproven:
     """Return what says why an encoder does not work on a pool: one worker without it is enough.
 
+    A worker whose hardware is not this machine's is without hardware encoders: what it encodes
+    has other keys, so it would refuse every chunk.
+
     Args:
         cards: what each worker says of itself, by name.
     """
 
     def why_not(encoder: Encoder) -> str:
-        without = [name for name, card in cards.items() if encoder not in card["encoders"]]
-        return f"not proven on {', '.join(sorted(without))}" if without else ""
+        without = sorted(name for name, card in cards.items() if encoder not in card["encoders"])
+        if without or SPECS[encoder].is_software:
+            return f"not proven on {', '.join(without)}" if without else ""
+        own = hardware()
+        others = sorted(name for name, card in cards.items() if card.get("hardware") != own)
+        return f"other hardware than this machine's on {', '.join(others)}" if others else ""
 
     return why_not
 

@@ -21,6 +21,7 @@ from tasks.errors import EncoderFailed, Interrupted, Missing, ToolFailed
 from tasks.keys import Key, chunk_key, footage_key, plan_key, told_fields
 from tasks.pool import LOCALLY, Pool, is_outage, own_flow_run
 from tasks.render.batches import (
+    GONE,
     Batch,
     Dealing,
     Patience,
@@ -81,7 +82,8 @@ class Dealer:
         """Return how many chunks were rendered elsewhere, once every one is in the store.
 
         Raises:
-            Missing: nobody serves the pool, or its workers do not share this machine's store.
+            Missing: nobody serves the pool, or its workers do not share this machine's store (any
+                more).
             ToolFailed: batches failed again and again, or were refused by every worker.
             Interrupted: the run was cancelled.
         """
@@ -89,10 +91,12 @@ class Dealer:
         self._show()
         if dealt:
             try:
+                self._check_shared()
                 self._deal(self._missing, len(self._pool.serving()))
                 while self._batches or self._held:
                     self._rest()
                     self._look()
+                    self._check_shared()
                     self._show()
             finally:
                 for run in list(self._batches):
@@ -112,7 +116,25 @@ class Dealer:
 
     def _not_here(self, chunks: Iterable[int]) -> list[int]:
         store, hold = self._run.store, self._run.hold
-        return [n for n in chunks if store.get(self._keys[n].digest, hold=hold) is None]
+        numbers = self._run.stoppable(chunks)  # each may have to be copied from the shared tier
+        return [n for n in numbers if store.get(self._keys[n].digest, hold=hold) is None]
+
+    def _check_shared(self) -> None:
+        """See that what workers render can still come here.
+
+        Raises:
+            Missing: the shared tier was left out meanwhile.
+        """
+        if self._missing and self._run.store.lost_shared:
+            raise Missing(
+                f"the film cannot be rendered on a pool: {self._run.store.lost_shared}",
+                "mend that and give the same command again (finished chunks are kept), or "
+                f"{LOCALLY}",
+            )
+
+    def _was_copying(self) -> None:
+        """Nobody was asked for anything meanwhile: their silence tells nothing."""
+        self._answered_s = self._progress_s = time.monotonic()
 
     def _show(self) -> None:
         parts = self._job.parts
@@ -173,17 +195,17 @@ class Dealer:
         except httpx.HTTPError as error:
             self._bear_outage(error)
             return
-        self._answered_s = time.monotonic()
+        # The time of these states for all of what follows: copying files may take long.
+        now_s = self._answered_s = time.monotonic()
         if own in seen and seen[own].type in ("CANCELLING", "CANCELLED"):
             self._run.stop()
             self._lost.append(own)
             return
         for run, batch in list(self._batches.items()):
-            beat = self._beat(batch, seen.get(run))
-            if batch.note(seen.get(run), beat, time.monotonic()):
+            state = seen.get(run, GONE)
+            if batch.note(state, self._beat(batch, state), now_s):
                 self._progress_s = time.monotonic()
-            state = batch.seen.type if batch.seen else "PENDING"
-            found = verdict(state, time.monotonic() - batch.since_s, self._patience)
+            found = verdict(state.type, now_s - batch.since_s, self._patience)
             if found is not Verdict.WAITS:
                 self._end(run, is_over=found is Verdict.OVER)
                 self._lost += [run] if found is Verdict.LOST else []
@@ -191,9 +213,9 @@ class Dealer:
         if online is not None:
             self._check_served(online)
 
-    def _beat(self, batch: Batch, seen: Seen | None) -> dict[str, Any] | None:
+    def _beat(self, batch: Batch, seen: Seen) -> dict[str, Any] | None:
         """Return a batch's beat; one that has not begun has none, and nobody is asked for it."""
-        if seen is None or seen.type in ("SCHEDULED", "PENDING"):
+        if seen.type in ("SCHEDULED", "PENDING"):
             return None
         return self._run.store.board.read(BEATS, batch.id)
 
@@ -246,12 +268,13 @@ class Dealer:
         """See what of a batch that is no more is there, and what becomes of the rest."""
         missing = self._not_here(batch.chunks)
         if len(missing) < len(batch.chunks):
-            self._progress_s = time.monotonic()
+            self._was_copying()
             self._refused_in_a_row = 0
         self._missing -= set(batch.chunks) - set(missing)
         if not missing:
             return
-        seen = batch.seen or Seen("PENDING", "", "")
+        self._check_shared()
+        seen = batch.seen or GONE
         worker, _, reason = seen.message.partition(": ")
         if found is Verdict.OVER and seen.name == ENCODER_FAILED:
             raise EncoderFailed(f"{worker}: {reason}")
@@ -287,12 +310,14 @@ class Dealer:
         was_there = all(self._offered.get(d, math.inf) < batch.dealt_s for d in digests)
         if was_there:
             return False
-        for digest in digests:
+        for digest in self._run.stoppable(digests):
             if digest not in self._offered:
                 path = self._run.footage[digest]
                 if not self._run.store.offer(footage_key(digest), "footage", digest, path):
+                    self._check_shared()
                     return False
                 self._offered[digest] = time.monotonic()
+                self._was_copying()
         return True
 
     def _told(self, name: str, reason: str) -> str:

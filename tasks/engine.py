@@ -9,6 +9,7 @@ on is the same either way.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -23,6 +24,8 @@ from tasks.settings import Encoder
 
 if TYPE_CHECKING:
     from prefect import Task
+
+log = logging.getLogger("finecut.engine")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -127,9 +130,24 @@ def encoder_session(encoder: str) -> AbstractContextManager[None]:
     """
     if SPECS[Encoder(encoder)].is_software or _threads.get() is not None:
         return nullcontext()
-    from prefect.concurrency.sync import concurrency
     from prefect.context import FlowRunContext, TaskRunContext
 
     if FlowRunContext.get() is None and TaskRunContext.get() is None:
         return nullcontext()
-    return concurrency(limit_name(encoder), lease_duration=LEASE_S)
+    return _session(limit_name(encoder))
+
+
+@contextmanager
+def _session(limit: str) -> Iterator[None]:
+    """Hold one place of a limit; one that cannot be given back is free when its lease ends."""
+    from prefect.concurrency.sync import concurrency
+
+    held = concurrency(limit, lease_duration=LEASE_S)
+    held.__enter__()
+    try:
+        yield
+    finally:
+        try:
+            held.__exit__(None, None, None)
+        except Exception as error:  # noqa: BLE001 - what was encoded is whole all the same
+            log.warning("a session of %s was not given back: %s", limit, error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,26 +15,46 @@ from tasks.run import Held, Run
 from tasks.timeline.model import Source
 
 
-def _candidates(roots: Sequence[Path], names: set[str], sizes: set[int]) -> Iterator[Path]:
-    """Yield files of the right size, those of the right name first."""
-    found = [
-        path
-        for root in roots
-        for path in ([root] if root.is_file() else sorted(root.rglob("*")))
-        if path.is_file() and path.stat().st_size in sizes
-    ]
-    yield from sorted(found, key=lambda path: path.name not in names)
+def _below(root: Path) -> Iterator[Path]:
+    """Yield what may be a file: the path itself, and what lies below it where it is a folder."""
+    yield root
+    # It passes over what this user may not look into.
+    yield from sorted(Path(top, name) for top, _, names in os.walk(root) for name in names)
 
 
-def search(run: Run, sources: Sequence[Source], roots: Sequence[Path]) -> list[Source]:
-    """Fill in where each source lies; return those that are in none of the places."""
+def _size_bytes(path: Path) -> int | None:
+    """Return the size of a file; none where there is none, or it may not be looked at."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):  # the latter: no system would take it for a path
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def search(
+    run: Run, sources: Sequence[Source], roots: Sequence[Path], files: Sequence[Path] = ()
+) -> list[Source]:
+    """Fill in where each source lies; return those that are in none of the places.
+
+    Args:
+        run: the run.
+        sources: what is looked for.
+        roots: files, and folders to search.
+        files: files alone: a folder among them is not searched.
+    """
     missing = {source.digest: source for source in sources}
     names = {source.name for source in sources}
     sizes = {source.size_bytes for source in sources}
-    for path in _candidates([*run.store.known_paths(missing), *roots], names, sizes):
+    places = [*run.store.known_paths(missing), *files]
+    places += [path for root in roots for path in _below(root)]
+    found = [path for path in places if _size_bytes(path) in sizes]
+    for path in sorted(found, key=lambda path: path.name not in names):
         if not missing:
             break
-        digest = run.store.digest_of(path)
+        try:
+            digest = run.store.digest_of(path)
+        except BadInput:  # it cannot be read: it may lie elsewhere, too
+            continue
         if missing.pop(digest, None) is not None:
             run.footage[digest] = path
     return list(missing.values())

@@ -20,7 +20,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Cancelling
 
-from tasks.errors import Missing
+from tasks.errors import FinecutError, Missing
 from tasks.render.batches import Seen
 
 FLOW = "render-batch"
@@ -28,6 +28,12 @@ FLOW = "render-batch"
 
 AT_ONCE = 100
 """Flow runs that the server is asked for in one request; it gives 200 at most."""
+
+SAID_CHARS = 400
+"""Most of a server's answer that is told."""
+
+BUSY = (408, 429)
+"""Answers that ask to come again."""
 
 LIVE = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")
 
@@ -76,15 +82,33 @@ class Pool:
         return sorted(worker.name for worker in workers if worker.status.value == "ONLINE")
 
     def deal(self, parameters: Mapping[str, Any], name: str) -> str:
-        """Deal a batch; return the id of its flow run."""
-        made: Any = run_deployment(
-            f"{FLOW}/{self.name}",
-            parameters=dict(parameters),
-            flow_run_name=name,
-            timeout=0,
-            tags=["finecut"],
-        )
+        """Deal a batch; return the id of its flow run.
+
+        Raises:
+            FinecutError: the server does not take it.
+            httpx.HTTPError: it cannot be reached, or fails.
+        """
+        try:
+            made: Any = run_deployment(
+                f"{FLOW}/{self.name}",
+                parameters=dict(parameters),
+                flow_run_name=name,
+                timeout=0,
+                tags=["finecut"],
+            )
+        except ObjectNotFound as error:
+            raise self._not_taken(str(error)) from error
+        except httpx.HTTPStatusError as error:
+            if is_outage(error):
+                raise
+            raise self._not_taken(" ".join(error.response.text.split())[:SAID_CHARS]) from error
         return str(made.id)
+
+    def _not_taken(self, said: str) -> FinecutError:
+        return FinecutError(
+            f"Prefect's server does not take a batch for the work pool {self.name}: {said}",
+            f"see that the server and every worker run the same finecut and Prefect, or {LOCALLY}",
+        )
 
     def look(self, runs: Collection[str]) -> dict[str, Seen]:
         """Return the states of flow runs, of those that the server knows."""
@@ -121,5 +145,5 @@ def own_flow_run() -> str | None:
 def is_outage(error: Exception) -> bool:
     """Return whether an error says that the server is away, and may be back soon."""
     if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code >= 500
+        return error.response.status_code >= 500 or error.response.status_code in BUSY
     return isinstance(error, httpx.TransportError)

@@ -145,7 +145,7 @@ class Run:
     def restart_frames(self) -> None:
         """Count the film's frames anew: it is drawn again from the start."""
         with self._lock:
-            self._frames_done = 0
+            self._frames_done = self._frames_elsewhere = 0
 
     def stoppable(self, items: Iterable[T]) -> Iterator[T]:
         """Yield the items, until the run is stopped.

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 
 from tasks.choose_encoder import unproven
 from tasks.errors import FinecutError
@@ -38,24 +38,28 @@ ENCODER_FAILED = "EncoderFailed"
 """The state in which one ends whose hardware encoder failed: the film goes to another encoder."""
 
 
+Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+BeatName = Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
+
+
 class Told(BaseModel):
     """The fields of one chunk's key, as the dealer makes it."""
 
-    key: str
+    key: Digest
     fields: dict[str, str]
 
 
 class Asked(BaseModel):
     """A batch, as it is dealt."""
 
-    beat: str
+    beat: BeatName
     """Name of the note in which the worker says that it is alive."""
-    plan: str
+    plan: Digest
     """Key of the plan in the store."""
-    chunks: list[tuple[int, str]]
+    chunks: list[tuple[int, Digest]]
     """Start frame and key of each."""
     told: Told
-    footage: dict[str, str]
+    footage: dict[Digest, str]
     """Where the dealer has each file, by digest; it need not lie there on this machine."""
 
 
@@ -93,7 +97,7 @@ class Beat:
 
 @contextmanager
 def beating(store: ProcessingCache, name: str) -> Iterator[Beat]:
-    """Say every `BEAT_S` that this batch is alive, while the block runs."""
+    """Say every `BEAT_S` seconds that this batch is alive, while the block runs; then no more."""
     beat, ended = Beat(), threading.Event()
 
     def say() -> None:
@@ -102,6 +106,8 @@ def beating(store: ProcessingCache, name: str) -> Iterator[Beat]:
             store.board.post(BEATS, name, beat.note(count))
             count += 1
             ended.wait(BEAT_S)
+        # By whoever has written it last: the dealer may have dropped it before that.
+        store.board.drop(BEATS, name)
 
     keeper = threading.Thread(target=say, daemon=True, name="finecut-beat")
     keeper.start()
@@ -169,10 +175,10 @@ def _short(text: str | None) -> str:
 
 def _find_footage(run: Run, plan: RenderPlan, parts: Sequence[Chunk], asked: Asked) -> None:
     folders = os.environ.get("FINECUT_FOOTAGE", "")
-    roots = [Path(path) for path in asked.footage.values()]
-    roots += [Path(folder) for folder in folders.split(os.pathsep) if folder]
+    roots = [Path(folder) for folder in folders.split(os.pathsep) if folder]
+    files = [Path(path) for path in asked.footage.values()]
     lost = []
-    for source in search(run, files_of(plan, parts), roots):
+    for source in search(run, files_of(plan, parts), roots, files):
         entry = run.store.get(footage_key(source.digest).digest, hold=run.hold)
         if entry is None:
             lost.append(source.digest)

@@ -38,6 +38,7 @@ from tasks.settings import (
     RenderSettings,
     SoundSettings,
     TranscriptSettings,
+    Where,
 )
 from tasks.timeline.model import Clip
 from tests.builders import made_up_source, render_plan
@@ -210,3 +211,17 @@ def test_an_answer_knows_the_hardware_where_it_may_encode(store: ProcessingCache
     assert "hardware" not in tools[Encoder.LIBSVTAV1]
     assert tools[Encoder.AUTO]["hardware"] == hardware()
     assert tools[Encoder.HEVC_VAAPI]["hardware"] == hardware()
+
+
+def test_an_answer_knows_who_renders_where_the_encoder_depends_on_it(
+    store: ProcessingCache,
+) -> None:
+    def told(encoder: Encoder, where: Where, pool: str = "one") -> dict[str, str]:
+        render = RenderSettings(encoder=encoder, where=where, pool=pool)
+        return _machine(store, EditSettings(render=render))
+
+    for encoder in (Encoder.AUTO, Encoder.H264_NVENC):
+        here, there = told(encoder, Where.LOCAL), told(encoder, Where.POOL)
+        assert here != there != told(encoder, Where.POOL, "two")
+        assert here == told(encoder, Where.LOCAL, "two")
+    assert told(Encoder.LIBX264, Where.LOCAL) == told(Encoder.LIBX264, Where.POOL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,8 @@ from deployments.cli.progress import view
 from deployments.cli.running import apart, stoppable, told_plainly
 from deployments.cli.why import why_command
 from deployments.cli.worker import worker_command
-from tasks.errors import BadInput, BadSettings
+from tasks.errors import BadSettings
+from tasks.media.files import read_plan
 from tasks.render.checking import plan_from
 
 app = typer.Typer(
@@ -138,10 +138,11 @@ def render(  # noqa: PLR0917 - Typer makes options of them
     """Render a plan."""
     with told_plainly(as_json=as_json, verbose=verbose):
         target, excerpt = paths.output_for([plan_file], output), paths.excerpt_from(start, end)
-        document = _read_plan(plan_file)
+        document = read_plan(plan_file)
+        plan_from(document)  # a slip of the pen is told before Prefect has started
         by = config.load_settings(None, config.without_result(set_ or [])).render
         values = {
-            "document": document,
+            "plan": plan_file.absolute() if _is_passed_by_name(plan_file) else document,
             "roots": [path.absolute() for path in footage or []] + [plan_file.absolute().parent],
             "output": target,
             "artifacts": None if excerpt else paths.artifacts_for(target),
@@ -208,19 +209,12 @@ def _carried_out(flow_name: str) -> Callable[..., dict[str, Any]]:
     return partial(without_prefect, getattr(film, flow_name), film.WORKERS)
 
 
-def _read_plan(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}", "check the path") from error
-    except ValueError as error:
-        raise BadInput(f"{path} is no JSON: {error}", "make it with `finecut plan`") from error
-    except RecursionError as error:
-        raise BadInput(f"{path} is no plan", "make it with `finecut plan`") from error
-    if not isinstance(document, dict):
-        raise BadInput(f"{path} is no plan", "make it with `finecut plan`")
-    plan_from(document)  # a slip of the pen is told before Prefect has started
-    return document
+def _is_passed_by_name(plan_file: Path) -> bool:
+    """Return whether a flow reads the plan itself; a pipe can be read once alone.
+
+    Prefect's server takes no parameters above half a megabyte: the plan of an hour is larger.
+    """
+    return environment.has_server() and plan_file.is_file()
 
 
 def _show(report: dict[str, Any], *, as_json: bool, is_dry: bool) -> None:

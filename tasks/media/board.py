@@ -23,7 +23,7 @@ NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
 class Board:
-    """Notes by kind and name.
+    """Notes by kind and name; what is no name (`is_name`) has none.
 
     Args:
         index: of the store.
@@ -36,12 +36,16 @@ class Board:
 
     def post(self, kind: str, name: str, note: Mapping[str, Any]) -> None:
         """Write a note; one that cannot be written is done without."""
+        if not is_name(name):
+            return
         with suppress(OSError, sqlite3.Error):
             self._index.set(_entry(kind, name), dict(note))
         self._reach(lambda tier: tier.post(kind, name, json.dumps(dict(note)).encode()))
 
     def read(self, kind: str, name: str) -> dict[str, Any] | None:
         """Return a note, or none where there is none or it cannot be read."""
+        if not is_name(name):
+            return None
         with suppress(OSError, sqlite3.Error):
             here = self._index.get(_entry(kind, name))
             if isinstance(here, dict):
@@ -54,6 +58,8 @@ class Board:
 
     def drop(self, kind: str, name: str) -> None:
         """Take a note down."""
+        if not is_name(name):
+            return
         with suppress(OSError, sqlite3.Error):
             self._index.delete(_entry(kind, name))
         self._reach(lambda tier: tier.drop(kind, name))
@@ -64,7 +70,7 @@ class Board:
         first = _entry(kind, "")
         with suppress(OSError, sqlite3.Error):
             found |= {n.removeprefix(first) for n in self._index.names() if n.startswith(first)}
-        return sorted(found)
+        return sorted(filter(is_name, found))
 
     def _reach(self, work: Callable[[SharedTier], Any]) -> Any:
         tier = self._shared()

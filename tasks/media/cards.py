@@ -11,7 +11,9 @@ from importlib.metadata import version
 from typing import Any
 
 from tasks.media import ffmpeg
+from tasks.media.board import is_name
 from tasks.media.files import is_left_over
+from tasks.media.hardware import hardware
 from tasks.media.store import ProcessingCache
 from tasks.media.warp import renderer
 
@@ -22,7 +24,7 @@ REFRESH_S = 20.0
 
 def worker_name() -> str:
     """Return a name for a worker in this process, that tells whether it is gone: PID-NODE-."""
-    node = "".join(sign if sign.isalnum() or sign in "-." else "-" for sign in platform.node())
+    node = "".join(sign if is_name(sign) else "-" for sign in platform.node())
     return f"{os.getpid()}-{node}-finecut"
 
 
@@ -39,6 +41,7 @@ def card(encoders: Sequence[str], count: int) -> dict[str, Any]:
         "ffmpeg": ffmpeg.version(),
         "pyav": version("av"),
         "renderer": renderer(),
+        "hardware": hardware(),
         "encoders": list(encoders),
         "count": count,
     }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import platform
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -73,6 +75,26 @@ def write_text(target: Path, text: str) -> None:
     """Write a text file whole, as UTF-8."""
     with written_whole(target) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """Return the document in a plan's file, unchecked.
+
+    Raises:
+        BadInput: the file cannot be read, or holds no JSON object.
+    """
+    make = "make it with `finecut plan`"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}", "check the path") from error
+    except ValueError as error:
+        raise BadInput(f"{path} is no JSON: {error}", make) from error
+    except RecursionError as error:
+        raise BadInput(f"{path} is no plan", make) from error
+    if not isinstance(document, dict):
+        raise BadInput(f"{path} is no plan", make)
+    return document
 
 
 def check_no_footage(target: Path, footage: Iterable[Path]) -> None:

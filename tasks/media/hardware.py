@@ -24,6 +24,9 @@ def hardware() -> str:
             except OSError:
                 continue
             facts += [" ".join(line.split()) for line in text.splitlines()[:1]]
+    if len(facts) == 1:
+        # Nothing names a chip on macOS and under WSL: there the system's version stands for it.
+        facts.append(platform.mac_ver()[0] or platform.release())
     return "; ".join(facts)
 
 

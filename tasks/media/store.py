@@ -129,6 +129,8 @@ class ProcessingCache(Notes):
         self.limit_bytes = LIMIT_BYTES if limit_bytes is None else limit_bytes
         self.warnings: list[str] = []
         """What went wrong and was mended; for the report."""
+        self.lost_shared = ""
+        """Why the tier behind it was left out; empty while it is there, or where none was set."""
         self._shared = shared
         self._lock = threading.Lock()
         self._work = folder / "work"
@@ -164,6 +166,8 @@ class ProcessingCache(Notes):
             hold: a folder of the caller's: the entry's files are linked into it, so that they stay
                 whatever is evicted. None: the files are those of the store.
         """
+        if not is_digest(key):
+            return None
         entry = self._get_here(key, validator, hold)
         if entry is None and self._shared is not None and self._fetch(key):
             entry = self._get_here(key, validator, hold)
@@ -312,7 +316,8 @@ class ProcessingCache(Notes):
             if self._shared is None:
                 return
             url, self._shared = self._shared.url, None
-        self._warn(f"the shared store {url} is left out for now: {error}")
+            self.lost_shared = f"the shared store {url} is left out for now: {error}"
+        self._warn(self.lost_shared)
 
     # Upkeep
 

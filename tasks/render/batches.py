@@ -88,6 +88,10 @@ class Seen:
     message: str
 
 
+GONE = Seen("PENDING", "Gone", "")
+"""A run that the server does not know (any more): to be lost, unless it turns up."""
+
+
 @dataclass(slots=True)
 class Batch:
     """A batch that was dealt, and what was heard of it."""

@@ -114,6 +114,24 @@ def test_plans_that_cannot_be_rendered(tmp_path, clip):
     assert not film.exists()
 
 
+def test_a_server_is_given_the_name_of_a_plan_alone(tmp_path, clip, monkeypatch):
+    plan, passed = tmp_path / "plan.json", []
+    document = plan_document(render_plan((probe(clip),), (Clip(0, 0, 40),)))
+    plan.write_text(pretty(document))
+
+    def run(_flow, values, **_options):
+        passed.append(values["plan"])
+        raise errors.BadInput("enough")
+
+    monkeypatch.setattr("deployments.cli.main._run", run)
+    for url in ("http://127.0.0.1:1/api", ""):
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        bad("render", plan, "-o", tmp_path / "film.mp4")
+
+    assert passed[0] == passed[1] == plan
+    assert passed[2] == passed[3] == document
+
+
 def test_a_plan_is_not_overwritten_by_its_film(tmp_path):
     plan = tmp_path / "plan.mp4"
     plan.write_text("{}")

@@ -186,6 +186,12 @@ def test_a_film_that_fails_its_checks_gets_no_name(
     assert list((footage / "out").iterdir()) == []
 
 
+def test_a_plan_is_named_by_its_file_as_text_too() -> None:
+    asked = {"plan": "plan.json", "roots": ["."], "output": "film.mp4"}
+
+    assert render_document.validate_parameters(asked)["plan"] == Path("plan.json")
+
+
 def test_a_film_never_takes_the_place_of_its_footage(footage: Path) -> None:
     path = barcode_video(footage / "clip.mp4", Fraction(25), 30)
     before = path.read_bytes()
@@ -196,7 +202,7 @@ def test_a_film_never_takes_the_place_of_its_footage(footage: Path) -> None:
 
     for output in (path, footage / "other.mp4"):
         with pytest.raises(BadInput, match="is the footage itself"):
-            render_document(plan, [footage], output)
+            render_document(footage / "plan.json", [footage], output)
         with pytest.raises(BadInput, match="is the footage itself"):
             edit([path], output, None, settings)
 

@@ -179,6 +179,8 @@ def test_an_encoder_that_fails_in_the_middle_takes_no_part_in_the_film(
     assert encoder_of(report) == "libx264"
     assert warned(report, "h264_nvenc", "libx264", "out of memory")
     assert degraded(report) == {"encoder"}
+    # What the first encoder has finished before is no part of the film.
+    assert report["summary"]["chunks_rendered"] == report["summary"]["chunks"]
     assert len(log.read_bytes()) >= fails_at
     assert read_barcodes(film) == list(range(FRAMES))
     plan = json.loads((footage / "beside" / "plan.json").read_text())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import pytest
 
-from tasks.choose_encoder import proven, unproven
+from tasks.choose_encoder import proven, unproven, unproven_among
 from tasks.errors import ToolFailed
 from tasks.media import encoders, ffmpeg
 from tasks.media.encoders import CLIP, FRAMES, HEIGHT_PX, WIDTH_PX, proof, reason
@@ -84,3 +85,26 @@ def test_the_reason_is_what_was_said_first_without_addresses() -> None:
 def test_hardware_is_named_in_one_line_and_the_same_each_time() -> None:
     assert hardware() == hardware()
     assert "\n" not in hardware()
+
+
+def test_without_a_chip_the_system_tells_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.media.hardware.PLACES", ())
+    for version, release in (("15.1", "24.1.0"), ("15.2", "24.2.0"), ("", "5.15-WSL2")):
+        monkeypatch.setattr(platform, "mac_ver", lambda v=version: (v, ("", "", ""), ""))
+        monkeypatch.setattr(platform, "release", lambda r=release: r)
+        assert hardware().endswith(f"; {version or release}")
+
+
+def test_a_pool_encodes_with_hardware_where_all_of_it_is_the_dealers() -> None:
+    both = ["libx264", "h264_nvenc"]
+    here = {"encoders": both, "hardware": hardware()}
+    there = {"encoders": both, "hardware": "another chip"}
+    bare = {"encoders": ["libx264"]}
+
+    assert unproven_among({"a": here, "b": here})(Encoder.H264_NVENC) == ""
+    why_not = unproven_among({"a": here, "b": there})
+    assert why_not(Encoder.H264_NVENC) == "other hardware than this machine's on b"
+    assert why_not(Encoder.LIBX264) == ""
+    why_not = unproven_among({"a": here, "b": there, "c": bare})
+    assert why_not(Encoder.H264_NVENC) == "not proven on c"
+    assert why_not(Encoder.LIBX264) == ""

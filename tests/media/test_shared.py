@@ -428,6 +428,23 @@ def test_notes_pass_between_machines_and_are_taken_down(url: str, tmp_path: Path
     assert here.board.names("beats") == ["two"]
 
 
+def test_what_is_no_name_has_no_note_and_what_is_no_digest_no_entry(
+    url: str, tmp_path: Path
+) -> None:
+    store = ProcessingCache(tmp_path / "a", shared=SharedTier(url))
+
+    for name in ("../../beat", "", "a/b", "a:b"):
+        store.board.post("beats", name, {"count": 1})
+        assert store.board.read("beats", name) is None
+        store.board.drop("beats", name)
+    assert store.board.names("beats") == []
+    assert not list(tmp_path.rglob("beat*.json"))
+
+    for key in ("", "../../secret", "AB" * 32, "used:x"):
+        assert store.get(key) is None
+    assert store.is_shared
+
+
 def test_notes_do_without_a_shared_tier_that_is_away(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     store = ProcessingCache(
