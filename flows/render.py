@@ -73,6 +73,10 @@ def render(run: Run, plan: RenderPlan, order: Order) -> tuple[RenderPlan, Render
     if settings.where is Where.POOL:
         # Chunks rendered elsewhere are in the store then, and are taken from there like any other.
         dealt = done(deal_chunks, run, Held(Dealing(plan, parts, settings.pool)))
+    elif sounding is not None:
+        # One after the other: a muxer holds a line for each packet until its file is closed, which
+        # beside an encoder would let the peak grow with the film.
+        sounding.result()
     drawing = [begin(render_chunk, run, Held(Drawing(plan, part))) for part in parts]
     ended = [drawn.result() for drawn in drawing]
     files = [result_of(run, reference) for reference in ended]

@@ -9,6 +9,7 @@ from pathlib import Path
 from tasks.errors import FinecutError
 from tasks.media.files import check_writable
 from tasks.media.store import default_folder
+from tasks.media.usage import keep_heap_small
 
 QUIET = {
     # Prefect speaks through finecut: its own console log would repeat every error as a traceback.
@@ -36,6 +37,7 @@ def prepare(*, verbose: bool) -> None:
     Args:
         verbose: let Prefect and the model libraries log to the terminal.
     """
+    keep_heap_small()
     wanted = ALWAYS if verbose else {**QUIET, **ALWAYS}
     for name, value in wanted.items():
         os.environ.setdefault(name, value)

@@ -138,11 +138,9 @@ def render(  # noqa: PLR0917 - Typer makes options of them
     """Render a plan."""
     with told_plainly(as_json=as_json, verbose=verbose):
         target, excerpt = paths.output_for([plan_file], output), paths.excerpt_from(start, end)
-        document = read_plan(plan_file)
-        plan_from(document)  # a slip of the pen is told before Prefect has started
         by = config.load_settings(None, config.without_result(set_ or [])).render
         values = {
-            "plan": plan_file.absolute() if _is_passed_by_name(plan_file) else document,
+            "plan": _plan_in(plan_file),
             "roots": [path.absolute() for path in footage or []] + [plan_file.absolute().parent],
             "output": target,
             "artifacts": None if excerpt else paths.artifacts_for(target),
@@ -209,12 +207,18 @@ def _carried_out(flow_name: str) -> Callable[..., dict[str, Any]]:
     return partial(without_prefect, getattr(film, flow_name), film.WORKERS)
 
 
-def _is_passed_by_name(plan_file: Path) -> bool:
-    """Return whether a flow reads the plan itself; a pipe can be read once alone.
+def _plan_in(plan_file: Path) -> Path | dict[str, Any]:
+    """Return a plan as the flow is given it: by name, or whole from a pipe, which is read once.
 
-    Prefect's server takes no parameters above half a megabyte: the plan of an hour is larger.
+    Prefect's server takes no parameters above half a megabyte (the plan of an hour is larger), and
+    a document that is handed on lies in memory to the end.
+
+    Raises:
+        BadInput: there is a slip in it, which is told before anything is begun.
     """
-    return environment.has_server() and plan_file.is_file()
+    document = read_plan(plan_file)
+    plan_from(document)
+    return plan_file.absolute() if plan_file.is_file() else document
 
 
 def _show(report: dict[str, Any], *, as_json: bool, is_dry: bool) -> None:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sqlite3
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def test_plans_that_cannot_be_rendered(tmp_path, clip):
     assert not film.exists()
 
 
-def test_a_server_is_given_the_name_of_a_plan_alone(tmp_path, clip, monkeypatch):
+def test_a_flow_is_given_the_name_of_a_plan_or_what_a_pipe_holds(tmp_path, clip, monkeypatch):
     plan, passed = tmp_path / "plan.json", []
     document = plan_document(render_plan((probe(clip),), (Clip(0, 0, 40),)))
     plan.write_text(pretty(document))
@@ -124,12 +125,15 @@ def test_a_server_is_given_the_name_of_a_plan_alone(tmp_path, clip, monkeypatch)
         raise errors.BadInput("enough")
 
     monkeypatch.setattr("deployments.cli.main._run", run)
-    for url in ("http://127.0.0.1:1/api", ""):
-        monkeypatch.setenv("PREFECT_API_URL", url)
-        bad("render", plan, "-o", tmp_path / "film.mp4")
+    bad("render", plan, "-o", tmp_path / "film.mp4")
+    assert passed == [plan, plan]
 
-    assert passed[0] == passed[1] == plan
-    assert passed[2] == passed[3] == document
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for _ in range(2):
+        threading.Thread(target=pipe.write_text, args=(pretty(document),), daemon=True).start()
+        call("render", pipe, "-o", tmp_path / "film.mp4")
+    assert passed[2:] == [document, document]
 
 
 def test_a_plan_is_not_overwritten_by_its_film(tmp_path):
