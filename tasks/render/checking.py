@@ -138,7 +138,6 @@ def _check_canvas(plan: RenderPlan) -> None:
 
 def _check_timeline(plan: RenderPlan) -> None:
     clips, rate = plan.timeline.clips, plan.timeline.rate
-    _within("timeline.frames", plan.timeline.frames, 0, MAX_FRAMES)
     if not clips:
         raise _bad("timeline.clips", [], "a list of at least one clip")
     for number, clip in enumerate(clips):
@@ -148,6 +147,7 @@ def _check_timeline(plan: RenderPlan) -> None:
         _within(f"{field}.source_in", clip.source_in, 0, MAX_FRAMES)
         end = source.grid(rate).frame_at(source.duration_s) + 1
         _within(f"{field}.source_out", clip.source_out, 1, end)
+    _within("timeline.frames", plan.timeline.frames, 0, MAX_FRAMES)
     for number, cut in enumerate(plan.cuts):
         _within(f"cuts.{number}.source", cut.source, 0, len(plan.sources) - 1)
         _within(f"cuts.{number}.start_s", cut.start_s, 0, MAX_FRAMES)
