@@ -105,7 +105,7 @@ def uncovered(text: str) -> str:
 
     They are drawn with a font of this machine, or as boxes where it has none.
     """
-    return "".join(dict.fromkeys(c for c in text if not _covers(c) and not _is_mark(c)))
+    return "".join(c for c in dict.fromkeys(text) if not _covers(c) and not _is_mark(c))
 
 
 @cache
