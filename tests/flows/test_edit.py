@@ -111,7 +111,7 @@ def test_sound_in_which_nobody_speaks_is_not_cut(footage: Path) -> None:
     ffmpeg.run(
         [
             *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=4"),
-            *("-f", "lavfi", "-i", "anoisesrc=a=0.05:d=4", "-shortest", str(path)),
+            *("-f", "lavfi", "-i", "anoisesrc=a=0.05:d=4:seed=1", "-shortest", str(path)),
         ],
         folder=footage,
     )
