@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.caching import result_of
-from tasks.engine import begin
+from tasks.engine import done
 from tasks.errors import BadInput, BadSettings
+from tasks.layers.broll import MAX_ASPECT, fills_a_picture
 from tasks.probe import Probing, probe
 from tasks.render.report import StepRecord
 from tasks.run import Held, Run
@@ -41,13 +42,24 @@ def find_assets(run: Run, settings: BrollSettings, videos: int) -> tuple[Source 
 
 
 def _asset(run: Run, path: Path) -> Source | None:
-    """Return what a file is; none, with a warning, where it is missing or holds no picture."""
+    """Return what a file is; none, with a warning, where it cannot be shown."""
     try:
-        run.store.digest_of(path)
-        asset: Source = result_of(run, begin(probe, run, Held(Probing(path, SILENT))).result())
+        return _probed(run, path)
     except BadInput as error:
         run.warn(f"b-roll is left out: {error.message}")
         # The film is not what was asked for: the next run tries again.
         run.record(StepRecord("broll", "degraded", 0.0))
         return None
+
+
+def _probed(run: Run, path: Path) -> Source:
+    """Return what a file is.
+
+    Raises:
+        BadInput: it is missing, holds no picture, or one too long and thin to fill the film's.
+    """
+    run.store.digest_of(path)
+    asset: Source = result_of(run, done(probe, run, Held(Probing(path, SILENT))))
+    if not fills_a_picture(asset):
+        raise BadInput(f"{path} is more than {MAX_ASPECT} times as long as wide")
     return asset

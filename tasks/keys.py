@@ -50,7 +50,7 @@ from tasks.timeline.time import Span
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Declared:
     """What a step declares of itself."""
 
     tier: Tier
@@ -73,59 +73,61 @@ def _named(group: str, model: type[BaseModel], *but: str) -> tuple[str, ...]:
 
 STEPS = {
     # 2: the file's name is no input
-    "probe": Step(Tier.PERMANENT, 2, ("file",), ("sound.track",)),
-    "audio": Step(Tier.PERMANENT, 1, ("file", "stream")),
-    "voice": Step(Tier.PERMANENT, 1, ("audio",)),
+    "probe": Declared(Tier.PERMANENT, 2, ("file",), ("sound.track",)),
+    "audio": Declared(Tier.PERMANENT, 1, ("file", "stream")),
+    "voice": Declared(Tier.PERMANENT, 1, ("audio",)),
     # 2: the language asked for is the input `language`, not a setting beside it
-    "transcript": Step(
+    "transcript": Declared(
         Tier.PERMANENT,
         2,
         ("sound", "language"),
         ("transcript.model", "transcript.prompt", "transcript.beam"),
     ),
-    "faces": Step(Tier.PERMANENT, 1, ("file", "video"), _named("faces", FaceSettings, "enabled")),
-    "silence": Step(
+    "faces": Declared(
+        Tier.PERMANENT, 1, ("file", "video"), _named("faces", FaceSettings, "enabled")
+    ),
+    "silence": Declared(
         Tier.DYNAMIC,
         1,
         ("audio", "voice", "transcript"),
         _named("silence", SilenceSettings, "enabled"),
     ),
-    "timeline": Step(
+    "timeline": Declared(
         Tier.DYNAMIC,
         1,
         ("sources", "silence"),
         ("silence.enabled", "silence.min_clip", "render.frame_rate"),
     ),
     # 2: anchors lie about a period apart, and in long takes too
-    "zoom": Step(
+    "zoom": Declared(
         Tier.DYNAMIC, 2, ("timeline", "faces", "canvas"), _named("zoom", ZoomSettings, "enabled")
     ),
     # 2: cues end where a long pause was cut out
-    "subtitles": Step(
+    "subtitles": Declared(
         Tier.DYNAMIC,
         2,
         ("timeline", "transcript", "canvas"),
         _named("subtitles", SubtitleSettings, "enabled"),
     ),
-    "broll": Step(Tier.DYNAMIC, 1, ("timeline", "assets"), ("broll.clips", "broll.fade")),
-    "sound": Step(Tier.CONDITIONAL, 1, ("clips", "streams", "rate", "sound")),
+    "broll": Declared(Tier.DYNAMIC, 1, ("timeline", "assets"), ("broll.clips", "broll.fade")),
+    "sound": Declared(Tier.CONDITIONAL, 1, ("clips", "streams", "rate", "sound")),
     # 2: where a source's time starts is a part of which picture is shown
-    "chunk": Step(
+    "chunk": Declared(
         Tier.CONDITIONAL,
         2,
         ("clips", "videos", "canvas", "zoom", "subtitles", "fonts", "encoding"),
         optional=("broll",),
     ),
     # raised too when what has no key of its own comes out differently: plan, join, report
-    "edit": Step(
+    "edit": Declared(
         Tier.CONDITIONAL,
         1,
         ("footage", "container"),
         tuple(name for name, _, _ in names() if name not in NO_RESULT),
     ),
     # what workers on other machines are handed: no result of its own
-    "plan": Step(Tier.CONDITIONAL, 1, ("plan",)),
-    "footage": Step(Tier.CONDITIONAL, 1, ("file",)),
+    "plan": Declared(Tier.CONDITIONAL, 1, ("plan",)),
+    "footage": Declared(Tier.CONDITIONAL, 1, ("file",)),
 }
 """Every step that has a key, in the order of an edit."""
 

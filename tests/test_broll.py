@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tasks.engine import without_prefect
+from tasks.find_assets import find_assets
 from tasks.keys import chunk_key
 from tasks.layers.broll import BrollLayer, BrollWindow, asset_frames, weight_at
 from tasks.layers.zoom import FocusPoint, ZoomLayer, ZoomSpan
@@ -25,6 +27,7 @@ from tasks.render.chunks import Chunk, chunk_borders, chunks, incoming_color
 from tasks.render.plan import RenderPlan
 from tasks.render_chunk import frame_hashes
 from tasks.run import Run
+from tasks.settings import BrollSettings, PlacedClip
 from tasks.timeline.model import Canvas, Clip, ColorTags, Source
 from tests.builders import (
     barcode,
@@ -332,3 +335,22 @@ def test_what_hangs_over_is_cut_off_in_step_in_all_planes(rows: int, columns: in
     assert y.shape == (144, 256)
     assert (y[::2, ::2] == u).all()
     assert (u == v).all()
+
+
+def test_a_clip_too_thin_to_fill_the_picture_is_left_out_and_told_of(
+    run: Run, tmp_path: Path
+) -> None:
+    """Scaled until it fills, it would be some hundred thousand pixels long."""
+    thin = encode(
+        tmp_path / "thin.mp4",
+        (np.full((16, 1024), 90, np.uint8) for _ in range(50)),
+        Fraction(25),
+        size=(1024, 16),
+    )
+    settings = BrollSettings(clips=(PlacedClip(file=thin, at=1, length=1),))
+
+    found = without_prefect(find_assets, 1, run, settings, 1)
+
+    assert found == (None,)
+    assert any("as long as wide" in text for text in run.warnings)
+    assert [record.state for record in run.records if record.step == "broll"] == ["degraded"]

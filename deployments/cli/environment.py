@@ -24,9 +24,6 @@ QUIET = {
 ALWAYS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
-    # A new database takes longer than Prefect's own limit of 20 s on a small machine.
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
-    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
     "PREFECT_CLI_COLORS": "false",
 }
 
@@ -42,12 +39,12 @@ def prepare(*, verbose: bool) -> None:
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
     if "PREFECT_HOME" not in os.environ and not _has_home():
-        # Prefect would say so dozens of times, and then wait for a server that cannot start.
+        # Prefect would say so dozens of times.
         os.environ["PREFECT_HOME"] = str(default_folder() / "prefect")
 
 
 def _has_home() -> bool:
-    """Return whether Prefect can keep its database where it does by default."""
+    """Return whether Prefect can write where it does by default."""
     try:
         check_writable(Path.home() / ".prefect")
     except (FinecutError, RuntimeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tasks.keys import is_reproducible
 from tasks.media.audit import Audit, Finding
 from tasks.media.records import Record
 from tasks.media.store import ProcessingCache
-from tasks.settings import EditSettings
+from tasks.settings import EditSettings, Where
 
 RENDERED = {"chunk", "sound"}
 NOT_COMPUTED = {"edit", "plan", "footage"}
@@ -83,7 +84,8 @@ def _again(
 ) -> list[Finding]:
     """Make a run again with some results hidden, and return what came out in their place."""
     environment.prepare(verbose=False)
-    import flows.edit
+    from flows import film
+    from tasks.engine import without_prefect
     from tasks.run import kept_in, stop_all
 
     audit = Audit(store, hidden)
@@ -91,9 +93,12 @@ def _again(
     is_rendered = any(record.step in RENDERED for record in hidden)
     output = work / f"film{Path(run['output'] or 'film.mp4').suffix}" if is_rendered else None
     settings = EditSettings.model_validate(run["settings"])
+    here = settings.render.model_copy(update={"where": Where.LOCAL})
+    again = partial(film.edit, videos, output, None, settings.model_copy(update={"render": here}))
     try:
         with kept_in(audit), stoppable(stop_all, as_json=as_json):
-            apart(lambda: flows.edit.edit(videos, output, None, settings))
+            # A run that checks shows in no Prefect server, and is dealt to nobody.
+            apart(lambda: without_prefect(again, film.WORKERS))
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return audit.findings

@@ -20,6 +20,9 @@ from tasks.timeline.time import round_half_up
 FULL_WEIGHT = 256
 """Weight of b-roll that covers the speaker."""
 
+MAX_ASPECT = 8
+"""The longer side over the shorter, at most: a clip is scaled until its shorter side fills."""
+
 MIN_LEFT_S = 0.5
 """A window that had to be shortened to less than this would only flash: it is left out."""
 
@@ -85,6 +88,12 @@ def within(window: BrollWindow, start: int, end: int) -> BrollWindow:
         asset_in=window.asset_in + first - window.start_frame,
         fade_frames=room,
     )
+
+
+def fills_a_picture(asset: Source) -> bool:
+    """Return whether an asset's shape can fill a picture without being enlarged beyond measure."""
+    width, height = asset.displayed_size()
+    return max(width / height, height / width) <= MAX_ASPECT
 
 
 def asset_frames(asset: Source, rate: Fraction) -> int:

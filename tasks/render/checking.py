@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from tasks.errors import BadInput
-from tasks.layers.broll import BrollLayer, asset_frames
+from tasks.layers.broll import MAX_ASPECT, BrollLayer, asset_frames, fills_a_picture
 from tasks.layers.subtitles import SubtitleLayer
 from tasks.layers.wording import clean_text
 from tasks.layers.zoom import ZoomLayer
@@ -91,6 +91,10 @@ def _check_sources(plan: RenderPlan) -> None:
         _check_source(f"sources.{number}", source)
     for number, asset in enumerate(plan.assets):
         _check_source(f"assets.{number}", asset)
+        if not fills_a_picture(asset):
+            raise _bad(
+                f"assets.{number}", asset.name, f"at most {MAX_ASPECT} times as long as wide"
+            )
     for files in (plan.sources, plan.assets):
         known: dict[str, Source] = {}
         for source in files:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from flows.analyze import Analysis, analyze
+from flows.analyze import analyze
 from tasks.analysis.faces import FaceTrack, SubjectPoint
 from tasks.analysis.transcript import Word
 from tasks.build_timeline import build_timeline
@@ -191,14 +191,13 @@ def talk(folder: Path) -> Path:
 def decided_by_analysis(path: Path, settings: EditSettings, folder: Path) -> Decided:
     run = Run({}, ProcessingCache(folder / "store"))
 
-    def decide() -> tuple[Analysis, Decided]:
+    def decide() -> Decided:
         found = analyze(run, [path], settings)
         cut = build_timeline.fn(run, Held(found.sources), Held(found.heard), settings).value
         words = tuple(heard.words if heard else () for heard in found.heard)
-        return found, Decided(found.sources, cut.timeline, cut.cuts, words, found.faces)
+        return Decided(found.sources, cut.timeline, cut.cuts, words, found.faces)
 
-    _, decided = without_prefect(decide, 3)
-    return decided
+    return without_prefect(decide, 3)
 
 
 def plain_cpu_s_per_frame(path: Path, plan: RenderPlan, folder: Path, frames: int = 1500) -> float:
